@@ -1,0 +1,17 @@
+using CramGrains.Interfaces.Devices;
+using CramGrains.Interfaces.Runs;
+
+namespace CramGrains.Interfaces.Scheduling;
+
+/// <summary>The one scheduler of the cluster (key <c>default</c>): knows all runs and all devices and plans who gets what.</summary>
+[Alias("cram.ISchedulerGrain")]
+public interface ISchedulerGrain : IGrainWithStringKey
+{
+    /// <summary>All runs, newest first, at most <paramref name="limit"/>.</summary>
+    [Alias("ListRuns")]
+    Task<IReadOnlyList<RunView>> ListRunsAsync(int limit);
+
+    /// <summary>All devices that have ever reported, by id.</summary>
+    [Alias("ListDevices")]
+    Task<IReadOnlyList<DeviceView>> ListDevicesAsync();
+}

@@ -1,0 +1,72 @@
+using CramGrains.Interfaces.Runs;
+
+namespace CramGrains.Silo.Worker;
+
+/// <summary>How far a worker is.</summary>
+internal enum WorkerPhase
+{
+    /// <summary>Loading native libraries, data and the checkpoint.</summary>
+    Starting = 1,
+
+    /// <summary>At work.</summary>
+    Running = 2,
+
+    /// <summary>Done; the process exits once this is written.</summary>
+    Ended = 3,
+}
+
+/// <summary>What a worker says of itself: the body of <c>GET /status</c>, and the file <c>status.json</c> in its work folder, rewritten by rename every second and at the end.</summary>
+/// <param name="RunId">As assigned.</param>
+/// <param name="LeaseEpoch">As assigned.</param>
+/// <param name="Job">As assigned.</param>
+/// <param name="ProcessId">Its process.</param>
+/// <param name="Phase">How far it is.</param>
+/// <param name="Reason">Why it ended; None before.</param>
+/// <param name="Message">One sentence for people.</param>
+/// <param name="BudgetUsedSeconds">Budget used by the run, all attempts: the assigned value plus this attempt's training time.</param>
+/// <param name="Progress">Latest progress.</param>
+/// <param name="Notices">What the user should know, in order.</param>
+/// <param name="Result">What the job made; null before it ended well.</param>
+internal sealed record WorkerStatus(
+    string RunId,
+    long LeaseEpoch,
+    WorkerJob Job,
+    int ProcessId,
+    WorkerPhase Phase,
+    TerminationReason Reason,
+    string Message,
+    double BudgetUsedSeconds,
+    RunProgress? Progress,
+    IReadOnlyList<string> Notices,
+    WorkerResult? Result);
+
+/// <summary>What a job made; fields of other jobs are null.</summary>
+/// <param name="CorpusTokens">Training tokens of the corpus.</param>
+/// <param name="OptimizerSteps">Optimizer steps.</param>
+/// <param name="TokensSeen">Training tokens read.</param>
+/// <param name="HeldOutLossInitial">Held-out loss before the first step, nats.</param>
+/// <param name="HeldOutLoss">Held-out loss at the end, nats.</param>
+/// <param name="Checkpoint">Folder of the last checkpoint.</param>
+/// <param name="Parameters">Trainable parameters.</param>
+/// <param name="Engine">Engine name.</param>
+/// <param name="DeviceName">Product name of the device.</param>
+/// <param name="Scores">Scores of the fine-tuning.</param>
+/// <param name="ExamplesPerSecond">Fine-tuning rate.</param>
+internal sealed record WorkerResult(
+    long? CorpusTokens = null,
+    long? OptimizerSteps = null,
+    long? TokensSeen = null,
+    double? HeldOutLossInitial = null,
+    double? HeldOutLoss = null,
+    string? Checkpoint = null,
+    long? Parameters = null,
+    string? Engine = null,
+    string? DeviceName = null,
+    IReadOnlyList<GlueScore>? Scores = null,
+    double? ExamplesPerSecond = null);
+
+/// <summary>Body of <c>POST /lease</c>, <c>POST /checkpoint</c> and <c>POST /stop</c>; a stale epoch is answered with 409 and changes nothing.</summary>
+/// <param name="LeaseEpoch">Epoch of the sender's lease.</param>
+/// <param name="Seconds">New life of the lease, for <c>/lease</c>.</param>
+/// <param name="Reason">Why, for <c>/stop</c>: Cancelled or Drained. The worker checkpoints and ends with it.</param>
+internal sealed record WorkerCommand(long LeaseEpoch, double Seconds = 0, TerminationReason Reason = TerminationReason.None);
