@@ -5,6 +5,7 @@ using CramGrains.Silo.Runs;
 using CramGrains.Silo.Scheduling;
 using CramGrains.Silo.Worker;
 using Microsoft.Extensions.Options;
+using Orleans.Placement;
 
 namespace CramGrains.Silo.Data;
 

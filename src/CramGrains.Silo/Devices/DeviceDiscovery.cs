@@ -12,7 +12,6 @@ internal static class DeviceDiscovery
 
     /// <param name="machine">This machine's name.</param>
     /// <param name="wanted"><c>auto</c> (GPUs, else the CPU), <c>cpu</c>, <c>cpu:N</c> or <c>none</c>.</param>
-    /// <exception cref="StartupException"><paramref name="wanted"/> is none of these.</exception>
     public static IReadOnlyList<DeviceReport> Find(string machine, string wanted)
     {
         var data = new DeviceReport($"{machine}/data", machine, DeviceReport.Data, "corpus preparation", 0);
@@ -21,9 +20,17 @@ internal static class DeviceDiscovery
             "none" => [data],
             "auto" => Gpus(machine) is { Count: > 0 } gpus ? [.. gpus, data] : [Cpu(machine, "cpu"), data],
             "cpu" => [Cpu(machine, "cpu"), data],
-            _ when CpuCount(wanted) is { } count => [.. Enumerable.Range(0, count).Select(i => Cpu(machine, $"cpu{i}")), data],
-            _ => throw new StartupException($"--devices must be auto, cpu, cpu:N (N from 1 to 64) or none, got '{wanted}'."),
+            _ => [.. Enumerable.Range(0, CpuCount(wanted) ?? 0).Select(i => Cpu(machine, $"cpu{i}")), data],
         };
+    }
+
+    /// <exception cref="StartupException">The option is none of those that <see cref="Find"/> knows.</exception>
+    public static void Check(string wanted)
+    {
+        if (wanted is not ("none" or "auto" or "cpu") && CpuCount(wanted) is null)
+        {
+            throw new StartupException($"--devices must be auto, cpu, cpu:N (N from 1 to 64) or none, got '{wanted}'.");
+        }
     }
 
     /// <summary>Lines of <c>nvidia-smi --query-gpu=index,uuid,name,memory.total --format=csv,noheader,nounits</c>; memory in MiB.</summary>

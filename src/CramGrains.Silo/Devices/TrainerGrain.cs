@@ -3,6 +3,7 @@ using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Runs;
 using CramGrains.Silo.Worker;
 using Microsoft.Extensions.Options;
+using Orleans.Placement;
 
 namespace CramGrains.Silo.Devices;
 

@@ -20,7 +20,7 @@ internal sealed class StateSerializer : IGrainStorageSerializer
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
-    public BinaryData Serialize<T>(T input) => new(JsonSerializer.SerializeToUtf8Bytes(new Envelope<T>(SchemaVersion, input), Options));
+    public BinaryData Serialize<T>(T? input) => new(JsonSerializer.SerializeToUtf8Bytes(new Envelope<T>(SchemaVersion, input), Options));
 
     public T Deserialize<T>(BinaryData input)
     {

@@ -140,24 +140,22 @@ internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, Si
             : new AttemptWaits($"the machine of {record.DeviceId} does not answer; its worker goes on by itself");
     }
 
+    /// <summary>Ends the attempt. Its owner saves what follows from an end; what follows from a retry is saved here.</summary>
     private async Task<AttemptStep> SettleAsync(WorkItem item, TerminationReason reason, string message, WorkerStatus? status)
     {
-        AfterAttempt next = TerminationReasons.Next(reason);
-        if (next == AfterAttempt.RetryAsFailure)
-        {
-            record.Failures++;
-        }
-
-        bool exhausted = next == AfterAttempt.RetryAsFailure && record.Failures >= options.MaxAttempts;
-        record.NotBefore = next == AfterAttempt.RetryAsFailure ? clock.UtcNow + Backoff(record.Failures) : null;
-        record.Phase = AttemptPhase.Idle;
+        // The lease ends first: should that fail, the next look finds the attempt as it was and settles it again.
         await Scheduler.ReleaseAsync(item.ItemId, record.Epoch);
+        AfterAttempt next = TerminationReasons.Next(reason);
+        bool failed = next == AfterAttempt.RetryAsFailure;
+        record.Failures += failed ? 1 : 0;
+        record.NotBefore = failed ? clock.UtcNow + Backoff(record.Failures) : null;
+        record.Phase = AttemptPhase.Idle;
         if (next == AfterAttempt.End)
         {
             return new AttemptEnded(reason, message, status);
         }
 
-        if (exhausted)
+        if (failed && record.Failures >= options.MaxAttempts)
         {
             return new AttemptEnded(TerminationReason.AttemptsExhausted, $"{record.Failures} attempts failed; the last: {message}", status);
         }

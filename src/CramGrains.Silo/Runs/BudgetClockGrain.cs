@@ -3,7 +3,7 @@ using CramGrains.Silo.Hosting;
 namespace CramGrains.Silo.Runs;
 
 internal sealed partial class BudgetClockGrain(
-    [PersistentState("budget", "cram")] IPersistentState<BudgetAccount> storage, ILogger<BudgetClockGrain> logger)
+    [PersistentState("budget", "cram")] IPersistentState<BudgetAccount> storage, Telemetry.CramMetrics metrics, ILogger<BudgetClockGrain> logger)
     : DurableGrain<BudgetAccount>(storage), IBudgetClockGrain
 {
     public async Task<BudgetReading> BeginAttemptAsync(long epoch, double lastKnownSeconds)
@@ -26,6 +26,7 @@ internal sealed partial class BudgetClockGrain(
     {
         if (!accepted)
         {
+            metrics.FenceRejected("budget");
             LogStaleEpoch(logger, this.GetPrimaryKeyString(), epoch, State.Epoch);
         }
         else if (State.Epoch != epochBefore || State.UsedSeconds > usedBefore)

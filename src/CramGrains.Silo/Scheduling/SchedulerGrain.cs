@@ -4,7 +4,7 @@ using CramGrains.Interfaces.Scheduling;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Telemetry;
 using Microsoft.Extensions.Options;
-using Orleans.Concurrency;
+using Orleans.Placement;
 
 namespace CramGrains.Silo.Scheduling;
 
