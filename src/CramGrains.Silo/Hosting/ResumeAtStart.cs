@@ -1,4 +1,3 @@
-using CramGrains.Silo.Runs;
 using CramGrains.Interfaces.Runs;
 using CramGrains.Silo.Scheduling;
 

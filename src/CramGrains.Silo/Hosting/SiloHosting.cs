@@ -2,6 +2,7 @@ using CramGrains.Silo.Devices;
 using CramGrains.Silo.Telemetry;
 using CramGrains.Silo.Worker;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.Runtime.MembershipService.SiloMetadata;
 using Orleans.Storage;
 
 namespace CramGrains.Silo.Hosting;

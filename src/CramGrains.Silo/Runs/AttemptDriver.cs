@@ -15,7 +15,7 @@ internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, Si
 {
     private ISchedulerQueue Scheduler => grains.GetGrain<ISchedulerQueue>(SchedulerKey.Default);
 
-    private ITrainerGrain Trainer => grains.GetGrain<ITrainerGrain>(record.DeviceId);
+    private ITrainerGrain Trainer => grains.GetGrain<ITrainerGrain>(record.DeviceId!);
 
     /// <param name="item">What the scheduler is asked for.</param>
     /// <param name="order">Makes the order for a lease epoch; null when that epoch has been overtaken.</param>

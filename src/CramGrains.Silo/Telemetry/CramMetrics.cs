@@ -78,7 +78,7 @@ internal sealed class CramMetrics : IDisposable
     private List<Measurement<double>> OfPretraining(Func<RunProgress, double?> value) =>
         [.. from view in _runs.Values
             where view.State == RunState.Pretraining && view.Progress is not null
-            let measured = value(view.Progress)
+            let measured = value(view.Progress!)
             where measured is not null
             select new Measurement<double>(measured.Value, Run(view))];
 

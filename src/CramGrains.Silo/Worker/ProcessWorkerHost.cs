@@ -9,7 +9,7 @@ namespace CramGrains.Silo.Worker;
 internal sealed class ProcessWorkerHost(WorkerCommandLine commandLine) : IWorkerHost, IDisposable
 {
     private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(30);
-    private readonly WorkerSocket _socket = new();
+    private readonly WorkerClient _socket = new();
 
     public Task StartAsync(WorkerAssignment assignment, CancellationToken cancellationToken)
     {

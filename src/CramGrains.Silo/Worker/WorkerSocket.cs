@@ -1,79 +1,58 @@
-using System.Net.Http.Json;
-using System.Net.Sockets;
-using System.Text.Json;
+using CramGrains.Interfaces.Runs;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace CramGrains.Silo.Worker;
 
-/// <summary>Talks HTTP to a worker over its Unix domain socket. An answer is a value; no answer is null.</summary>
-internal sealed class WorkerSocket : IDisposable
+/// <summary>The worker's ears: HTTP on a Unix domain socket that only this user can open.</summary>
+internal static class WorkerSocket
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
-    private static readonly HttpRequestOptionsKey<string> PathKey = new("socket");
-
-    private readonly HttpClient _client = new(new SocketsHttpHandler
+    /// <summary>Starts answering; the returned application is disposed by the caller.</summary>
+    public static async Task<WebApplication> StartAsync(WorkerAssignment assignment, WorkerBoard board, WorkerLease lease, WorkerOrders orders)
     {
-        ConnectCallback = async (context, cancellationToken) =>
+        File.Delete(assignment.SocketPath); // A socket file outlives the process that bound it; the device lock says that nobody uses it.
+        Directory.CreateDirectory(Path.GetDirectoryName(assignment.SocketPath)!);
+
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(assignment.SocketPath));
+        builder.Services.ConfigureHttpJsonOptions(json =>
         {
-            context.InitialRequestMessage.Options.TryGetValue(PathKey, out string? path);
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            try
+            json.SerializerOptions.PropertyNamingPolicy = WorkerJson.Options.PropertyNamingPolicy;
+            json.SerializerOptions.DefaultIgnoreCondition = WorkerJson.Options.DefaultIgnoreCondition;
+            json.SerializerOptions.NumberHandling = WorkerJson.Options.NumberHandling;
+            foreach (var converter in WorkerJson.Options.Converters)
             {
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path!), cancellationToken);
-                return new NetworkStream(socket, ownsSocket: true);
+                json.SerializerOptions.Converters.Add(converter);
             }
-            catch
+        });
+
+        var app = builder.Build();
+        app.MapGet("/status", () => board.Status);
+        app.MapPost("/lease", (WorkerCommand command) =>
+            lease.TryRenew(command.LeaseEpoch, TimeSpan.FromSeconds(command.Seconds)) ? Results.Ok() : Results.Conflict());
+        app.MapPost("/checkpoint", (WorkerCommand command) => Obey(command, orders.AskForCheckpoint));
+        app.MapPost("/stop", (WorkerCommand command) => Obey(command, () => orders.AskToStop(command.Reason)));
+        await app.StartAsync();
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(assignment.SocketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
+        return app;
+
+        IResult Obey(WorkerCommand command, Action action)
+        {
+            if (command.LeaseEpoch != lease.Epoch)
             {
-                socket.Dispose();
-                throw;
+                return Results.Conflict();
             }
-        },
-        // Connections are cheap, and a pooled one could outlive its worker.
-        PooledConnectionLifetime = TimeSpan.Zero,
-    })
-    {
-        Timeout = Patience,
-    };
 
-    public async Task<WorkerStatus?> StatusAsync(string socket, CancellationToken cancellationToken)
-    {
-        using HttpResponseMessage? answer = await SendAsync(HttpMethod.Get, socket, "status", null, cancellationToken);
-        try
-        {
-            return answer is { IsSuccessStatusCode: true } ? await answer.Content.ReadFromJsonAsync<WorkerStatus>(WorkerJson.Options, cancellationToken) : null;
-        }
-        catch (Exception problem) when (problem is HttpRequestException or IOException or JsonException)
-        {
-            return null; // it died in mid-answer
-        }
-    }
-
-    public async Task<bool> CommandAsync(string socket, string path, WorkerCommand command, CancellationToken cancellationToken)
-    {
-        using HttpResponseMessage? answer = await SendAsync(HttpMethod.Post, socket, path, command, cancellationToken);
-        return answer is { IsSuccessStatusCode: true };
-    }
-
-    public void Dispose() => _client.Dispose();
-
-    private async Task<HttpResponseMessage?> SendAsync(HttpMethod method, string socket, string path, WorkerCommand? body, CancellationToken cancellationToken)
-    {
-        if (!File.Exists(socket))
-        {
-            return null;
-        }
-
-        // The host name separates workers in the handler's pool of connections; nothing resolves it.
-        using var request = new HttpRequestMessage(method, $"http://{Path.GetFileNameWithoutExtension(socket)}/{path}");
-        request.Options.Set(PathKey, socket);
-        request.Content = body is null ? null : JsonContent.Create(body, options: WorkerJson.Options);
-        try
-        {
-            return await _client.SendAsync(request, cancellationToken);
-        }
-        catch (Exception problem) when (problem is HttpRequestException or IOException or SocketException
-            || (problem is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            return null;
+            action();
+            return Results.Ok();
         }
     }
 }
