@@ -5,11 +5,12 @@ return args switch
 {
     ["serve", .. var rest] => await ServeProgram.RunAsync(rest),
     ["worker", "--assignment", var file] => await WorkerProgram.RunAsync(file),
+    ["doctor", "--json"] => Doctor.Run(Console.Out),
     _ => await UsageAsync(),
 };
 
 static async Task<int> UsageAsync()
 {
-    await Console.Error.WriteLineAsync($"{ServeArguments.Usage}\nCramGrains.Silo worker --assignment FILE");
+    await Console.Error.WriteLineAsync($"{ServeArguments.Usage}\nCramGrains.Silo worker --assignment FILE\nCramGrains.Silo doctor --json");
     return 2;
 }

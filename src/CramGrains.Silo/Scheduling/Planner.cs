@@ -2,6 +2,11 @@ using CramGrains.Silo.Worker;
 
 namespace CramGrains.Silo.Scheduling;
 
+/// <summary>A device as the planner sees it.</summary>
+/// <param name="DeviceId">Its id.</param>
+/// <param name="Machine">Its machine.</param>
+/// <param name="Kind"><c>cuda</c>, <c>cpu</c> or <c>data</c>.</param>
+/// <param name="MemoryBytes">Its memory.</param>
 /// <param name="HeldBy">Item that has its lease; null when free.</param>
 /// <param name="Unusable">Why nothing may be placed on it; null when it may.</param>
 internal sealed record PlannerDevice(string DeviceId, string Machine, string Kind, long MemoryBytes, string? HeldBy, string? Unusable);
