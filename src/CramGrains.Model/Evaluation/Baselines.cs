@@ -20,7 +20,8 @@ public static class Baselines
             else
             {
                 // Ties go to the smaller label: CountBy keeps no order that could be relied on.
-                int majority = (int)data.Train.Examples.CountBy(example => example.Label).OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key).First().Key;
+                var counts = data.Train.Examples.CountBy(example => (int)example.Label);
+                int majority = counts.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key).First().Key;
                 scores.AddRange(GlueScore.OfClasses(data.Task, split, [.. Enumerable.Repeat(majority, split.Examples.Count)], subset));
             }
         }

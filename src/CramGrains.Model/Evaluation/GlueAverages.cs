@@ -7,7 +7,7 @@ namespace CramGrains.Model.Evaluation;
 /// <param name="Subset">One of the scores is from a subset.</param>
 public sealed record GlueAverage(string Name, double? Value, IReadOnlyList<string> MissingTasks, bool Subset);
 
-/// <summary>The averages that the literature calls "GLUE". They differ by several points on the same scores, so each has its name, and none skips a task.</summary>
+/// <summary>The averages that the literature calls "GLUE". On the same scores they differ by several points, so each has its name; none skips a task.</summary>
 public static class GlueAverages
 {
     /// <summary>The paper's: nine numbers, MNLI twice, MRPC and QQP by F1, STS-B by Pearson, without WNLI.</summary>
@@ -21,8 +21,8 @@ public static class GlueAverages
 
     private static (string Task, GlueMetric Metric)[] Nine { get; } =
     [
-        ("mnli", GlueMetric.Accuracy), ("mnli-mm", GlueMetric.Accuracy), ("sst2", GlueMetric.Accuracy), ("stsb", GlueMetric.Pearson), ("rte", GlueMetric.Accuracy),
-        ("qnli", GlueMetric.Accuracy), ("qqp", GlueMetric.F1), ("mrpc", GlueMetric.F1), ("cola", GlueMetric.Mcc),
+        ("mnli", GlueMetric.Accuracy), ("mnli-mm", GlueMetric.Accuracy), ("sst2", GlueMetric.Accuracy), ("stsb", GlueMetric.Pearson),
+        ("rte", GlueMetric.Accuracy), ("qnli", GlueMetric.Accuracy), ("qqp", GlueMetric.F1), ("mrpc", GlueMetric.F1), ("cola", GlueMetric.Mcc),
     ];
 
     private static (string Name, (string Task, GlueMetric Metric)[][] Terms)[] Conventions { get; } =

@@ -1,6 +1,6 @@
 namespace CramGrains.Model.Evaluation;
 
-/// <summary>The metrics of GLUE, exact in double precision. What is undefined (an empty margin, a constant series) is 0, as the paper's evaluation reports it.</summary>
+/// <summary>The metrics of GLUE, exact in double precision. What is undefined (empty margins, a constant series) is 0, the score of knowing nothing.</summary>
 public static class GlueMetrics
 {
     /// <summary>Fraction of equal labels.</summary>

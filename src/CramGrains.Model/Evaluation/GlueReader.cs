@@ -42,7 +42,8 @@ public static class GlueReader
     private static GlueSplit ReadSplit(string folder, GlueTask task, GlueFile file, bool labelled)
     {
         string path = FindEntry(folder, file.FileName, Directory.EnumerateFiles)
-            ?? throw new GlueException($"{Path.Combine(folder, file.FileName)}: file missing. {task.Folder} needs it; download GLUE again or leave task '{task.Id}' out.");
+            ?? throw new GlueException(
+                $"{Path.Combine(folder, file.FileName)}: file missing. {task.Folder} needs it; download GLUE again or leave task '{task.Id}' out.");
         // CoLA's test file has a header, its other two have none.
         string[]? columns = task.Name == GlueTaskName.Cola && labelled ? [.. GlueTask.ColaColumns] : null;
         using var table = new TsvTable(path, columns);
@@ -74,7 +75,8 @@ public static class GlueReader
 
         return examples.Count > 0
             ? new(file, path, examples, broken)
-            : throw new GlueException($"{path}: no examples in the file, expected {file.OfficialRows} in the official one. Download GLUE again or leave task '{task.Id}' out.");
+            : throw new GlueException(
+                $"{path}: no examples in the file, expected {file.OfficialRows} in the official one. Download GLUE again or leave task '{task.Id}' out.");
     }
 
     private static double Label(GlueTask task, string path, long line, ReadOnlySpan<char> text)

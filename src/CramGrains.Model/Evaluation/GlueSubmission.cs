@@ -33,7 +33,8 @@ public static class GlueSubmission
     public static void Write(string zipPath, IReadOnlyDictionary<string, IReadOnlyList<string>> predictions)
     {
         ArgumentNullException.ThrowIfNull(predictions);
-        var problems = Files.SelectMany(file => predictions.TryGetValue(file.Name, out var labels) ? file.Problems(labels) : [$"{file.Name}.tsv: no predictions."])
+        var problems = Files
+            .SelectMany(file => predictions.TryGetValue(file.Name, out var labels) ? file.Problems(labels) : [$"{file.Name}.tsv: no predictions."])
             .Concat(predictions.Keys.Where(name => Files.All(file => file.Name != name)).Select(name => $"{name}.tsv: not a file of a GLUE submission."))
             .ToList();
         if (problems.Count > 0)
@@ -71,7 +72,8 @@ public static class GlueSubmission
             var expected = Files.Select(file => file.Name + ".tsv").ToHashSet();
             return
             [
-                .. zip.Entries.Where(entry => !expected.Contains(entry.FullName)).Select(entry => $"{entry.FullName}: not a file of a GLUE submission, or not at the top of the zip."),
+                .. zip.Entries.Where(entry => !expected.Contains(entry.FullName))
+                    .Select(entry => $"{entry.FullName}: not a file of a GLUE submission, or not at the top of the zip."),
                 .. Files.SelectMany(file => zip.GetEntry(file.Name + ".tsv") is { } entry ? Check(file, entry) : [$"{file.Name}.tsv: missing."]),
             ];
         }

@@ -16,10 +16,12 @@ internal sealed class TsvTable : IDisposable
     public TsvTable(string path, string[]? columns)
     {
         _path = path;
-        _reader = new(path, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: true, 1 << 16);
+        var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+        _reader = new(path, utf8, detectEncodingFromByteOrderMarks: true, bufferSize: 1 << 16);
         try
         {
-            Columns = columns ?? (Next() ? _row.Split('\t') : throw new GlueException($"{path}: the file is empty, expected a header and examples. Download it again."));
+            Columns = columns ?? (Next() ? _row.Split('\t') : throw new GlueException(
+                $"{path}: the file is empty, expected a header and examples. Download it again."));
         }
         catch
         {
@@ -67,7 +69,8 @@ internal sealed class TsvTable : IDisposable
         int index = Array.FindIndex(Columns, column => string.Equals(column.Trim(), name, StringComparison.OrdinalIgnoreCase));
         return index >= 0
             ? index
-            : throw new GlueException($"{_path}: column '{name}' is missing. The header has: {string.Join(", ", Columns)}. Is the file in the official TSV layout?");
+            : throw new GlueException(
+                $"{_path}: column '{name}' is missing. The header has: {string.Join(", ", Columns)}. Is the file in the official TSV layout?");
     }
 
     public void Dispose() => _reader.Dispose();
@@ -80,7 +83,8 @@ internal sealed class TsvTable : IDisposable
         }
         catch (DecoderFallbackException problem)
         {
-            throw new GlueException($"{_path}: not UTF-8 after line {Line} ({problem.Message.TrimEnd('.')}). Download it again or convert it to UTF-8.", problem);
+            throw new GlueException(
+                $"{_path}: not UTF-8 after line {Line} ({problem.Message.TrimEnd('.')}). Download it again or convert it to UTF-8.", problem);
         }
     }
 }

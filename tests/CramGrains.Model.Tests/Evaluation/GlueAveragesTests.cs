@@ -17,7 +17,8 @@ public sealed class GlueAveragesTests
     public void Over_ModelCard_GivesItsAverage() => Assert.Equal(7.265 / 9, Average(GlueAverages.Cramming9, ModelCard).Value!.Value, 12);
 
     [Fact]
-    public void Over_ModelCardWithoutCola_LeavesOnlyColaOut() => Assert.Equal(6.732 / 8, Average(GlueAverages.Cramming9WithoutCola, ModelCard).Value!.Value, 12);
+    public void Over_ModelCardWithoutCola_LeavesOnlyColaOut() =>
+        Assert.Equal(6.732 / 8, Average(GlueAverages.Cramming9WithoutCola, ModelCard).Value!.Value, 12);
 
     [Fact]
     public void Over_WithoutSecondMetrics_HasNoOfficialAverageAndNamesTheTasks()
@@ -32,7 +33,8 @@ public sealed class GlueAveragesTests
     {
         GlueScore[] scores =
         [
-            .. ModelCard, new("mrpc", GlueMetric.Accuracy, .850, false), new("qqp", GlueMetric.Accuracy, .905, false), new("stsb", GlueMetric.Spearman, .870, false),
+            .. ModelCard, new("mrpc", GlueMetric.Accuracy, .850, false), new("qqp", GlueMetric.Accuracy, .905, false),
+            new("stsb", GlueMetric.Spearman, .870, false),
         ];
         double expected = (.533 + .920 + ((.889 + .850) / 2) + ((.874 + .870) / 2) + ((.875 + .905) / 2) + ((.841 + .846) / 2) + .902 + .585) / 8;
         Assert.Equal(expected, Average(GlueAverages.Official8, scores).Value!.Value, 12);

@@ -13,7 +13,8 @@ public sealed class GlueFolder : IDisposable
         [GlueTaskName.Mrpc] = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String",
         [GlueTaskName.Stsb] = "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore",
         [GlueTaskName.Qqp] = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate",
-        [GlueTaskName.Mnli] = "index\tpromptID\tpairID\tgenre\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\tsentence2_parse\tsentence1\tsentence2\tlabel1\tgold_label",
+        [GlueTaskName.Mnli] = "index\tpromptID\tpairID\tgenre\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\tsentence2_parse"
+            + "\tsentence1\tsentence2\tlabel1\tgold_label",
         [GlueTaskName.Qnli] = "index\tquestion\tsentence\tlabel",
         [GlueTaskName.Rte] = "index\tsentence1\tsentence2\tlabel",
         [GlueTaskName.Wnli] = "index\tsentence1\tsentence2\tlabel",

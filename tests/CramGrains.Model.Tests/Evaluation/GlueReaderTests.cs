@@ -150,8 +150,11 @@ public sealed class GlueReaderTests : IDisposable
     }
 
     [Fact]
-    public void Available_NoSuchFolder_SaysSo() =>
-        Assert.Contains("no such folder", Assert.Throws<GlueException>(() => GlueReader.Available(Path.Combine(_glue.Root, "nowhere"))).Message, StringComparison.Ordinal);
+    public void Available_NoSuchFolder_SaysSo()
+    {
+        var problem = Assert.Throws<GlueException>(() => GlueReader.Available(Path.Combine(_glue.Root, "nowhere")));
+        Assert.Contains("no such folder", problem.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void ReadTests_Cola_ReadsTheHeaderThatOnlyItsTestFileHas()
