@@ -23,11 +23,11 @@ internal sealed class CorpusGrain(
 
     protected override bool Unfinished => State.State == CorpusState.Preparing;
 
-    private string Digest => this.GetPrimaryKeyString();
+    private string Request => this.GetPrimaryKeyString();
 
     private AttemptDriver Driver => new(GrainFactory, Options, clock, State.Attempt, SaveAsync);
 
-    private WorkItem Item => new($"corpus/{Digest}", null, WorkerJob.PrepareCorpus, this.GetGrainId().ToString(), State.Order!.OrderedAt, RequiredMachine: State.Order.Machine);
+    private WorkItem Item => new($"corpus/{Request}", null, WorkerJob.PrepareCorpus, this.GetGrainId().ToString(), State.Order!.OrderedAt, RequiredMachine: State.Order.Machine);
 
     public async Task<CorpusView> EnsureAsync(CorpusOrder order)
     {
@@ -48,7 +48,7 @@ internal sealed class CorpusGrain(
         }
 
         KeepGoing();
-        return new CorpusView(State.State, State.Reason, State.Message, State.Order!.Machine, State.Tokens, _progress, State.Notices);
+        return new CorpusView(State.State, State.Reason, State.Message, State.Order!.Machine, State.Tokens, _progress, State.Notices, State.Digest);
     }
 
     public async Task ForgetAsync(string runId)
@@ -68,7 +68,7 @@ internal sealed class CorpusGrain(
         }
 
         AttemptStep step = await Driver.AdvanceAsync(Item, epoch => Task.FromResult<WorkOrder?>(
-            new WorkOrder(Digest, epoch, WorkerJob.PrepareCorpus, State.Order!.RecipeJson, Digest)));
+            new WorkOrder(Request, epoch, WorkerJob.PrepareCorpus, State.Order!.RecipeJson, Request)));
         switch (step)
         {
             case AttemptWaits waits:
@@ -86,14 +86,17 @@ internal sealed class CorpusGrain(
                 State.Message = $"trying again: {retries.Message}";
                 Resume();
                 return true;
-            case AttemptEnded { Reason: TerminationReason.Completed } done:
-                State.Tokens = done.Status?.Result?.CorpusTokens;
-                State.Notices = [.. done.Status?.Notices ?? []];
+            case AttemptEnded { Reason: TerminationReason.Completed, Status.Result.CorpusDigest: { } digest } done:
+                State.Digest = digest;
+                State.Tokens = done.Status.Result.CorpusTokens;
+                State.Notices = [.. done.Status.Notices];
                 return await EndAsync(CorpusState.Ready, TerminationReason.None, done.Message);
             case AttemptEnded { Reason: TerminationReason.Cancelled } stopped:
                 // Somebody may have asked again while the worker was stopping.
                 State.Attempt = new AttemptRecord { Number = State.Attempt.Number };
                 return await EndAsync(State.AskedBy.Count == 0 ? CorpusState.Absent : CorpusState.Preparing, TerminationReason.None, stopped.Message);
+            case AttemptEnded { Reason: TerminationReason.Completed }:
+                return await EndAsync(CorpusState.Failed, TerminationReason.WorkerFailed, "the worker did not say which corpus it made");
             case AttemptEnded failed:
                 return await EndAsync(CorpusState.Failed, failed.Reason, failed.Message);
             default:
@@ -103,7 +106,7 @@ internal sealed class CorpusGrain(
 
     /// <summary>A corpus of this machine that was ready, and whose folder somebody has since removed.</summary>
     private bool IsGone() =>
-        State.State == CorpusState.Ready && State.Order!.Machine == silo.Value.Machine && !Directory.Exists(home.Corpus(Digest));
+        State.State == CorpusState.Ready && State.Order!.Machine == silo.Value.Machine && !Directory.Exists(home.Corpus(State.Digest!));
 
     private async Task<bool> EndAsync(CorpusState state, TerminationReason reason, string message)
     {

@@ -20,6 +20,9 @@ internal sealed class CorpusRecord
 
     public string Message { get; set; } = "";
 
+    /// <summary>Content address, once ready; two requests may come to the same content.</summary>
+    public string? Digest { get; set; }
+
     public long? Tokens { get; set; }
 
     public List<string> Notices { get; set; } = [];

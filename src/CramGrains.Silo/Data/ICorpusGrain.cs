@@ -46,6 +46,7 @@ internal enum CorpusState
 /// <param name="Tokens">Training tokens, once ready.</param>
 /// <param name="Progress">While it is being prepared.</param>
 /// <param name="Notices">What users of the corpus should know.</param>
+/// <param name="Digest">Content address, once ready: the name of its folder.</param>
 [GenerateSerializer, Immutable, Alias("cram.CorpusView")]
 internal sealed record CorpusView(
     [property: Id(0)] CorpusState State,
@@ -54,4 +55,5 @@ internal sealed record CorpusView(
     [property: Id(3)] string Machine,
     [property: Id(4)] long? Tokens,
     [property: Id(5)] RunProgress? Progress,
-    [property: Id(6)] IReadOnlyList<string> Notices);
+    [property: Id(6)] IReadOnlyList<string> Notices,
+    [property: Id(7)] string? Digest);

@@ -16,13 +16,13 @@ internal sealed partial class RunGrain
     private WorkItem PretrainItem => new(
         $"{RunId}/pretrain", RunId, WorkerJob.Pretrain, this.GetGrainId().ToString(), State.SubmittedAt, RequiredMachine: State.Machine);
 
-    private ICorpusGrain Corpus => GrainFactory.GetGrain<ICorpusGrain>(State.CorpusDigest);
+    private ICorpusGrain Corpus => GrainFactory.GetGrain<ICorpusGrain>(State.CorpusRequest);
 
     protected override Task<bool> AdvanceAsync() => State switch
     {
         { State: var state } when state.IsFinal() => RetireAsync(),
         { CancelledBy: not null } => CancelStepAsync(),
-        { State: RunState.Queued } => EnterAsync(RunState.Preparing, $"preparing corpus {State.CorpusDigest[..12]}"),
+        { State: RunState.Queued } => EnterAsync(RunState.Preparing, "preparing the corpus"),
         { State: RunState.Preparing } => PrepareAsync(),
         { State: RunState.Waiting or RunState.Pretraining } => PretrainAsync(),
         { State: RunState.FineTuning } => FineTuneAsync(),
@@ -35,6 +35,7 @@ internal sealed partial class RunGrain
         switch (corpus.State)
         {
             case CorpusState.Ready:
+                State.CorpusDigest = corpus.Digest;
                 State.CorpusTokens = corpus.Tokens;
                 State.Machine = corpus.Machine;
                 AddNotices(corpus.Notices);
@@ -84,7 +85,7 @@ internal sealed partial class RunGrain
     {
         BudgetReading budget = await GrainFactory.GetGrain<IBudgetClockGrain>(RunId).BeginAttemptAsync(epoch, State.BudgetUsedSeconds);
         return budget.Accepted
-            ? new WorkOrder(RunId, epoch, WorkerJob.Pretrain, State.RecipeJson, State.CorpusDigest, budget.UsedSeconds)
+            ? new WorkOrder(RunId, epoch, WorkerJob.Pretrain, State.RecipeJson, State.CorpusDigest!, budget.UsedSeconds)
             : null;
     }
 
@@ -130,7 +131,7 @@ internal sealed partial class RunGrain
         foreach (GlueItem item in State.Glue.Where(g => !g.Ended))
         {
             GlueTaskView view = await GlueTask(item).EnsureAsync(new GlueTaskOrder(
-                RunId, item.Task, item.Seed, State.RecipeJson, State.CorpusDigest, State.Request!.GlueFolder!, State.Machine, State.SubmittedAt));
+                RunId, item.Task, item.Seed, State.RecipeJson, State.CorpusDigest!, State.Request!.GlueFolder!, State.Machine, State.SubmittedAt));
             if (view.Ended)
             {
                 Settle(item, view);
@@ -218,7 +219,7 @@ internal sealed partial class RunGrain
             IGlueTaskGrain task = GlueTask(item);
             await task.CancelAsync();
             GlueTaskView view = await task.EnsureAsync(new GlueTaskOrder(
-                RunId, item.Task, item.Seed, State.RecipeJson, State.CorpusDigest, State.Request!.GlueFolder!, State.Machine, State.SubmittedAt));
+                RunId, item.Task, item.Seed, State.RecipeJson, State.CorpusDigest!, State.Request!.GlueFolder!, State.Machine, State.SubmittedAt));
             if (view.Ended)
             {
                 Settle(item, view);

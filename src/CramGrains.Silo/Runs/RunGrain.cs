@@ -169,13 +169,13 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
             return problems;
         }
 
-        (string? corpusDigest, IReadOnlyList<string> corpusProblems) = CorpusRequest.Name(recipe.Corpus);
+        (string? corpusRequest, IReadOnlyList<string> corpusProblems) = CorpusRequest.Name(recipe.Corpus);
         if (request.GlueFolder is { } folder && !Directory.Exists(folder))
         {
             corpusProblems = [.. corpusProblems, $"GLUE folder {folder} does not exist on {_silo.Machine}. Give the folder that holds CoLA/, MRPC/ and so on."];
         }
 
-        if (corpusDigest is null || corpusProblems.Count > 0)
+        if (corpusRequest is null || corpusProblems.Count > 0)
         {
             return corpusProblems;
         }
@@ -189,7 +189,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         State.State = RunState.Queued;
         State.Message = "accepted";
         State.SubmittedAt = _clock.UtcNow;
-        State.CorpusDigest = corpusDigest;
+        State.CorpusRequest = corpusRequest;
         State.Machine = _silo.Machine;
         State.Notices = [.. notices];
         State.Glue =

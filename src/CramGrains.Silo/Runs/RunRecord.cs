@@ -30,7 +30,11 @@ internal sealed class RunRecord
 
     public DateTimeOffset? EndedAt { get; set; }
 
-    public string CorpusDigest { get; set; } = "";
+    /// <summary>Names what the corpus is to be made of.</summary>
+    public string CorpusRequest { get; set; } = "";
+
+    /// <summary>Names the corpus itself, once it is ready.</summary>
+    public string? CorpusDigest { get; set; }
 
     public long? CorpusTokens { get; set; }
 

@@ -53,6 +53,7 @@ internal sealed record WorkerStatus(
 /// <param name="DeviceName">Product name of the device.</param>
 /// <param name="Scores">Scores of the fine-tuning.</param>
 /// <param name="ExamplesPerSecond">Fine-tuning rate.</param>
+/// <param name="CorpusDigest">Content address of the corpus that was made or found.</param>
 [GenerateSerializer, Immutable, Alias("cram.WorkerResult")]
 internal sealed record WorkerResult(
     [property: Id(0)] long? CorpusTokens = null,
@@ -65,7 +66,8 @@ internal sealed record WorkerResult(
     [property: Id(7)] string? Engine = null,
     [property: Id(8)] string? DeviceName = null,
     [property: Id(9)] IReadOnlyList<GlueScore>? Scores = null,
-    [property: Id(10)] double? ExamplesPerSecond = null);
+    [property: Id(10)] double? ExamplesPerSecond = null,
+    [property: Id(11)] string? CorpusDigest = null);
 
 /// <summary>Body of <c>POST /lease</c>, <c>POST /checkpoint</c> and <c>POST /stop</c>; a stale epoch is answered with 409 and changes nothing.</summary>
 /// <param name="LeaseEpoch">Epoch of the sender's lease.</param>
