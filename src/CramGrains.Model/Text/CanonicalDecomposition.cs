@@ -13,7 +13,7 @@ internal static class CanonicalDecomposition
     private const int HangulBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TrailBase = 0x11A7;
     private const int VowelCount = 21, TrailCount = 28, HangulCount = 19 * VowelCount * TrailCount;
 
-    private static readonly FrozenDictionary<int, Rune[]> _table = Load();
+    private static readonly FrozenDictionary<int, Rune[]> Table = Load();
 
     /// <summary>The decomposition of one character, or an empty span where it stands for itself.</summary>
     /// <param name="rune">Any character.</param>
@@ -30,7 +30,7 @@ internal static class CanonicalDecomposition
             return scratch[..(trail == 0 ? 2 : 3)];
         }
 
-        return _table.TryGetValue(rune.Value, out var decomposition) ? decomposition : default;
+        return Table.TryGetValue(rune.Value, out var decomposition) ? decomposition : default;
     }
 
     private static FrozenDictionary<int, Rune[]> Load()

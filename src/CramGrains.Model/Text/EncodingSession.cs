@@ -9,7 +9,7 @@ internal sealed class EncodingSession(TextNormalizerKind normalizer, Func<string
     private const int MaximumCachedWords = 200_000;
     private const int LongestCachedWord = 64;
 
-    private static readonly int[] _unknown = [SpecialTokens.Unknown];
+    private static readonly int[] UnknownWord = [SpecialTokens.Unknown];
 
     private readonly TextNormalizer _normalizer = TextNormalizer.For(normalizer);
     private readonly WordSplitter _splitter = WordSplitter.For(normalizer);
@@ -31,9 +31,9 @@ internal sealed class EncodingSession(TextNormalizerKind normalizer, Func<string
 
     private ReadOnlySpan<int> EncodeNew(ReadOnlySpan<char> word)
     {
-        if (CharactersIn(word) > WordPieceEncoder.MaximumWordCharacters)
+        if (CodePoints.Count(word) > WordPieceEncoder.MaximumWordCharacters)
         {
-            return _unknown;
+            return UnknownWord;
         }
 
         var text = word.ToString();
@@ -44,16 +44,5 @@ internal sealed class EncodingSession(TextNormalizerKind normalizer, Func<string
         }
 
         return ids;
-    }
-
-    private static int CharactersIn(ReadOnlySpan<char> word)
-    {
-        var count = word.Length;
-        foreach (var c in word)
-        {
-            count -= char.IsLowSurrogate(c) ? 1 : 0;
-        }
-
-        return count;
     }
 }
