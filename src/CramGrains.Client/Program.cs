@@ -1,1 +1,53 @@
-System.Console.WriteLine(1);
+using System.CommandLine;
+using System.CommandLine.Help;
+using CramGrains.Client;
+using CramGrains.Client.Commands;
+
+var root = new RootCommand("Trains a BERT from scratch in one day on one GPU, and runs a lab full of such GPUs as one cluster.")
+{
+    CommonOptions.Home, CommonOptions.Cluster, CommonOptions.Json,
+    QuickstartCommand.Create(), SiloCommands.CreateUp(), SiloCommands.CreateDown(), SubmitCommand.Create(),
+    RunCommands.CreateRuns(), RunCommands.CreateShow(), WatchCommand.Create(), RunCommands.CreateLogs(), RunCommands.CreateCancel(), RunCommands.CreateResults(),
+    DevicesCommand.Create(), DoctorCommand.Create(),
+};
+foreach (var verb in LocalVerbs.Create())
+{
+    root.Add(verb);
+}
+
+var help = root.Options.OfType<HelpOption>().Single();
+help.Action = new HelpWithExamples((HelpAction)help.Action!);
+
+try
+{
+    if (await LocalVerbs.TryRunAsync(args, CancellationToken.None) is { } code)
+    {
+        return code;
+    }
+
+    var parsed = root.Parse(args);
+    if (parsed.Errors.Count > 0)
+    {
+        foreach (var error in parsed.Errors)
+        {
+            await Console.Error.WriteLineAsync($"error: {error.Message}");
+        }
+
+        await Console.Error.WriteLineAsync($"`{string.Join(' ', CommandPath(parsed))} --help` shows how.");
+        return ExitCodes.Usage;
+    }
+
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });
+}
+catch (CommandException problem)
+{
+    await Console.Error.WriteLineAsync($"error: {problem.Message}");
+    return problem.ExitCode;
+}
+catch (OperationCanceledException)
+{
+    return ExitCodes.Interrupted;
+}
+
+static IEnumerable<string> CommandPath(ParseResult parsed) =>
+    parsed.CommandResult.Command is RootCommand ? ["cram"] : ["cram", parsed.CommandResult.Command.Name];

@@ -4,17 +4,19 @@ using System.Text.RegularExpressions;
 namespace CramGrains.Silo.Hosting;
 
 /// <summary>The command line of <c>serve</c>.</summary>
-internal sealed partial record ServeArguments(SiloOptions Silo, int SiloPort, int GatewayPort, int HttpPort)
+internal sealed partial record ServeArguments(SiloOptions Silo, int SiloPort, int GatewayPort, int HttpPort, string? Log = null)
 {
     public const string Usage =
-        "CramGrains.Silo serve --home DIR [--silo-port N] [--gateway-port N] [--http-port N] [--machine NAME] [--devices auto|cpu|cpu:N|none]\n" +
-        "  Ports default to 0, which takes a free one; silo.json in the home folder names them.";
+        "CramGrains.Silo serve --home DIR [--silo-port N] [--gateway-port N] [--http-port N] [--machine NAME] [--devices auto|cpu|cpu:N|none] [--log FILE]\n" +
+        "  Ports default to 0, which takes a free one; silo.json in the home folder names them.\n" +
+        "  --log cuts the silo loose from its terminal and sends what it prints to a file.";
 
     /// <exception cref="StartupException">Something on the command line is unknown, missing or out of range.</exception>
     public static ServeArguments Parse(IReadOnlyList<string> arguments)
     {
         var silo = new SiloOptions { Machine = DefaultMachine() };
         (int siloPort, int gatewayPort, int httpPort) = (0, 0, 0);
+        string? log = null;
         for (int i = 0; i < arguments.Count; i += 2)
         {
             string option = arguments[i];
@@ -22,6 +24,7 @@ internal sealed partial record ServeArguments(SiloOptions Silo, int SiloPort, in
             switch (option)
             {
                 case "--home": silo.Home = Path.GetFullPath(value); break;
+                case "--log": log = Path.GetFullPath(value); break;
                 case "--machine": silo.Machine = value; break;
                 case "--devices": silo.Devices = value; break;
                 case "--silo-port": siloPort = Port(option, value); break;
@@ -31,7 +34,7 @@ internal sealed partial record ServeArguments(SiloOptions Silo, int SiloPort, in
             }
         }
 
-        return silo.Home.Length > 0 ? new ServeArguments(silo, siloPort, gatewayPort, httpPort) : throw new StartupException($"--home DIR is needed.\n{Usage}");
+        return silo.Home.Length > 0 ? new ServeArguments(silo, siloPort, gatewayPort, httpPort, log) : throw new StartupException($"--home DIR is needed.\n{Usage}");
     }
 
     private static int Port(string option, string value) =>

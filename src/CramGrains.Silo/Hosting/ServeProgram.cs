@@ -1,6 +1,7 @@
 using System.Net;
 using CramGrains.Silo.Devices;
 using CramGrains.Silo.Telemetry;
+using CramGrains.Silo.Worker;
 using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -19,6 +20,11 @@ internal static class ServeProgram
         try
         {
             ServeArguments serve = ServeArguments.Parse(arguments);
+            if (serve.Log is { } log)
+            {
+                ProcessDetachment.Detach(log);
+            }
+
             DeviceDiscovery.Check(serve.Silo.Devices);
             var home = new HomeFolder(serve.Silo.Home);
             using HomeLock held = HomeLock.Take(home);
@@ -79,6 +85,9 @@ internal static class ServeProgram
         WebApplication app = builder.Build();
         app.MapHealthChecks("/healthz");
         app.MapPrometheusScrapingEndpoint("/metrics");
+        app.MapGet("/silo.json", () => SiloDescription.TryRead(new HomeFolder(serve.Silo.Home)) is { } silo
+            ? Results.Json(silo, WorkerJson.Options)
+            : Results.StatusCode(StatusCodes.Status503ServiceUnavailable)); // not ready yet, or on its way out
         return app;
     }
 

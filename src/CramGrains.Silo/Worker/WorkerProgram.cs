@@ -18,7 +18,7 @@ internal static class WorkerProgram
     public static async Task<int> RunAsync(string assignmentFile)
     {
         var assignment = Read(assignmentFile);
-        WorkerDetachment.Detach(Path.Combine(assignment.WorkFolder, "worker.log"));
+        ProcessDetachment.Detach(Path.Combine(assignment.WorkFolder, "worker.log"));
 
         var board = new WorkerBoard(assignment);
         using var orders = new WorkerOrders();

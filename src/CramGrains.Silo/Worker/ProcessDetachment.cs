@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace CramGrains.Silo.Worker;
 
-/// <summary>Cuts a worker loose from the silo that started it, so that it lives on when the silo is killed or its terminal closes.</summary>
-internal static partial class WorkerDetachment
+/// <summary>Cuts a process loose from the one that started it, so that it lives on when that one is killed or its terminal closes.</summary>
+internal static partial class ProcessDetachment
 {
     private const int OpenWriteCreateAppend = 0x441; // O_WRONLY | O_CREAT | O_APPEND on Linux
     private const int StandardOutput = 1;

@@ -1,0 +1,37 @@
+using System.CommandLine;
+using CramGrains.Client.Connection;
+
+namespace CramGrains.Client.Commands;
+
+/// <summary>Options that every command has.</summary>
+internal static class CommonOptions
+{
+    /// <summary>The home folder.</summary>
+    public static Option<string> Home { get; } = new("--home")
+    {
+        Description = "Home folder of this machine's silo. Default: $CRAM_HOME, else ~/.cramgrains.",
+        HelpName = "DIR",
+        Recursive = true,
+    };
+
+    /// <summary>A silo elsewhere.</summary>
+    public static Option<string> Cluster { get; } = new("--cluster")
+    {
+        Description = "HTTP address of any silo of a cluster. Default: $CRAM_CLUSTER, else the silo that serves the home folder.",
+        HelpName = "HOST:PORT",
+        Recursive = true,
+    };
+
+    /// <summary>Machine-readable output.</summary>
+    public static Option<bool> Json { get; } = new("--json") { Description = "Print one JSON document on standard output and nothing else there.", Recursive = true };
+
+    /// <summary>Which cluster the command is for.</summary>
+    public static ClusterTarget Target(this ParseResult parsed)
+    {
+        var address = parsed.GetValue(Cluster) ?? Environment.GetEnvironmentVariable("CRAM_CLUSTER");
+        return new ClusterTarget(Path.GetFullPath(parsed.GetValue(Home) ?? ClusterTarget.DefaultHome), string.IsNullOrEmpty(address) ? null : address);
+    }
+
+    /// <summary>Whether JSON is wanted.</summary>
+    public static bool WantsJson(this ParseResult parsed) => parsed.GetValue(Json);
+}

@@ -1,0 +1,19 @@
+using System.CommandLine;
+using CramGrains.Client.Connection;
+
+namespace CramGrains.Client.Commands;
+
+/// <summary>Commands that need the training library and no cluster: handed to the silo's program as they are, since this process never loads torch.</summary>
+internal static class LocalVerbs
+{
+    private static readonly (string Name, string Description)[] Verbs =
+    [
+    ];
+
+    /// <summary>Commands for the list that help shows; <see cref="TryRunAsync"/> has taken their calls before they are parsed.</summary>
+    public static IEnumerable<Command> Create() => Verbs.Select(verb => new Command(verb.Name, verb.Description));
+
+    /// <summary>Runs the verb in the silo's program, help included; null when the line begins with none.</summary>
+    public static async Task<int?> TryRunAsync(string[] arguments, CancellationToken cancellationToken) =>
+        arguments is [var first, ..] && Verbs.Any(verb => verb.Name == first) ? await SiloProgram.RunAsync(arguments, cancellationToken) : null;
+}

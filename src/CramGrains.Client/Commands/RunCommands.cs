@@ -1,0 +1,146 @@
+using System.CommandLine;
+using CramGrains.Client.Connection;
+using CramGrains.Client.Rendering;
+using CramGrains.Interfaces.Runs;
+
+namespace CramGrains.Client.Commands;
+
+/// <summary>Commands that look at runs or end them: <c>runs</c>, <c>show</c>, <c>results</c>, <c>logs</c>, <c>cancel</c>.</summary>
+internal static class RunCommands
+{
+    public static Command CreateRuns()
+    {
+        var limit = new Option<int>("--limit") { Description = "At most so many, newest first.", DefaultValueFactory = _ => 50, HelpName = "N" };
+        var command = new ExampleCommand("runs", "Lists runs, newest first.", ("cram runs", "what runs, what waits and why"), ("cram runs --json", "for a script"));
+        command.Add(limit);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
+            var runs = await session.Scheduler.ListRunsAsync(parsed.GetValue(limit));
+            if (parsed.WantsJson())
+            {
+                CramJson.Print(runs);
+                return ExitCodes.Done;
+            }
+
+            Columns.Print(["Run", "Name", "User", "State", "Budget", "Device", "Submitted", "What"], runs.Select(Row));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    public static Command CreateShow() => OfOneRun(
+        "show", "Shows a run as it stands.",
+        [("cram show latest", "state, budget, progress and what its user should know"), ("cram show r-20260101 --json", "by the beginning of its id")],
+        async (session, runId, json) =>
+        {
+            var view = (await session.Run(runId).GetAsync())!;
+            if (json)
+            {
+                CramJson.Print(view);
+            }
+            else
+            {
+                Print(view);
+            }
+
+            return ExitCodes.Done;
+        });
+
+    public static Command CreateResults() => OfOneRun(
+        "results", "Prints a run's report: losses, budget, checkpoint and GLUE scores. Exit code 1 if the run failed.",
+        [("cram results latest", "for people"), ("cram results latest --json", "one object, recipe included")],
+        RunEnd.ReportAsync);
+
+    public static Command CreateLogs()
+    {
+        var run = RunArgument.Create();
+        var follow = new Option<bool>("--follow", "-f") { Description = "Go on printing until the run has ended." };
+        var command = new ExampleCommand("logs", "Prints a run's log.", ("cram logs latest --follow", "as it grows"));
+        command.Add(run);
+        command.Add(follow);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
+            var runId = await session.ResolveRunAsync(parsed.GetRequiredValue(run));
+            for (var cursor = 0L; ;)
+            {
+                var ended = (await session.Run(runId).GetAsync())?.EndedAt is not null; // Asked first: what is written before the end is read after it.
+                var chunk = await session.Run(runId).ReadLogAsync(cursor);
+                cursor = chunk.Cursor;
+                Console.Out.Write(chunk.Text);
+                if (chunk.Text.Length > 0)
+                {
+                    continue;
+                }
+
+                if (ended || !parsed.GetValue(follow))
+                {
+                    return ExitCodes.Done;
+                }
+
+                await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
+            }
+        });
+        return command;
+    }
+
+    public static Command CreateCancel() => OfOneRun(
+        "cancel", "Ends a run; its last checkpoint stays.", [("cram cancel latest", "the run that was submitted last")],
+        async (session, runId, json) =>
+        {
+            var outcome = await session.Run(runId).CancelAsync(Environment.UserName);
+            if (json)
+            {
+                CramJson.Print(new { run_id = runId, outcome.Accepted, outcome.Message });
+            }
+            else
+            {
+                Console.Out.WriteLine(outcome.Message);
+            }
+
+            return outcome.Accepted ? ExitCodes.Done : ExitCodes.RunFailed;
+        });
+
+    private static ExampleCommand OfOneRun(
+        string name, string description, (string, string)[] examples, Func<CramSession, string, bool, Task<int>> action)
+    {
+        var run = RunArgument.Create();
+        var command = new ExampleCommand(name, description, examples);
+        command.Add(run);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
+            return await action(session, await session.ResolveRunAsync(parsed.GetRequiredValue(run)), parsed.WantsJson());
+        });
+        return command;
+    }
+
+    private static string[] Row(RunView run) =>
+    [
+        run.RunId, run.Name, run.User, Figures.Word(run.State), $"{Figures.Duration(run.BudgetUsedSeconds)} of {Figures.Duration(run.BudgetSeconds)}",
+        run.Device ?? "-", Figures.Ago(run.SubmittedAt), run.Message,
+    ];
+
+    private static void Print(RunView run)
+    {
+        var progress = run.Progress;
+        Columns.Print(
+        [
+            ("run", $"{run.RunId} ({run.Name}), submitted by {run.User} {Figures.Ago(run.SubmittedAt)}"),
+            ("state", $"{Figures.Word(run.State)}: {run.Message}"),
+            ("budget", $"{Figures.Duration(run.BudgetUsedSeconds)} used of {Figures.Duration(run.BudgetSeconds)}"),
+            ("device", run.Device is null ? null : $"{run.Device}, attempt {run.Attempts}, lease epoch {run.LeaseEpoch}"),
+            ("phase", progress?.Fraction is { } fraction ? $"{progress.Phase}, {Figures.Percent(fraction)}" : progress?.Phase),
+            ("training", progress?.OptimizerSteps is { } steps ? $"step {steps}, {Figures.Count(progress.TokensSeen)} tokens, {Figures.Count(progress.TokensPerSecond)} tokens/s" : null),
+            ("loss", progress?.LossNats is { } loss ? $"{Figures.Loss(loss)} nats, held-out {Figures.Loss(progress.HeldOutLossNats)}" : null),
+            ("checkpoint", progress?.CheckpointSteps is { } checkpoint ? $"step {checkpoint}, {Figures.Duration(progress.CheckpointAgeSeconds ?? 0)} old" : null),
+            ("corpus", run.CorpusDigest),
+            ("recipe", run.RecipeDigest),
+        ]);
+        foreach (var notice in run.Notices)
+        {
+            Console.Out.WriteLine($"note: {notice}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using CramGrains.Client.Connection;
+using CramGrains.Interfaces.Runs;
+
+namespace CramGrains.Client.Commands;
+
+/// <summary>What <c>submit</c> and <c>quickstart</c> share: the options that make a run, and the making of it.</summary>
+internal sealed class SubmissionOptions
+{
+    private const string RunIdLetters = "abcdefghjkmnpqrstuvwxyz23456789"; // None that is mistaken for another.
+
+    private readonly Option<string> _name = new("--name") { Description = "Name of the run, for people. Default: the recipe's.", HelpName = "NAME" };
+    private readonly Option<string> _budget = new("--budget") { Description = "Training wall-clock allowed, such as 60s, 5m or 24h. Default: the recipe's.", HelpName = "TIME" };
+    private readonly Option<string[]> _corpus = new("--corpus")
+    {
+        Description = "Text files or folders to train on, instead of the recipe's sources.", HelpName = "PATH...", AllowMultipleArgumentsPerToken = true,
+    };
+
+    private readonly Option<string> _glue = new("--glue") { Description = "Folder with GLUE in its official TSV layout (CoLA/, SST-2/, ...). Without it fine-tuning is skipped.", HelpName = "DIR" };
+    private readonly Option<string[]> _set = new("--set") { Description = "Replaces one setting of the recipe, such as training.optimizer.learning_rate=1e-3. May be repeated.", HelpName = "KEY=VALUE" };
+
+    /// <summary>Adds the options to a command.</summary>
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { _name, _budget, _corpus, _glue, _set })
+        {
+            command.Add(option);
+        }
+    }
+
+    /// <summary>Reads the recipe and the options; what the recipe says is for the silo to judge.</summary>
+    /// <exception cref="CommandException">A file is missing or a budget cannot be read.</exception>
+    public SubmitRun Read(ParseResult parsed, string recipe)
+    {
+        var path = RecipeFiles.Find(recipe);
+        var remote = parsed.Target().Address is not null;
+        return new SubmitRun(
+            NewRunId(), parsed.GetValue(_name), RecipeFiles.Read(path), path, parsed.GetValue(_set) ?? [],
+            parsed.GetValue(_budget) is { } budget ? BudgetText.Seconds(budget) : null,
+            [.. (parsed.GetValue(_corpus) ?? []).Select(given => Existing("--corpus", given, remote))],
+            parsed.GetValue(_glue) is { } glue ? Existing("--glue", glue, remote) : null,
+            Environment.UserName);
+    }
+
+    /// <summary>Submits; asking again after a lost answer is safe, since the run id is the same.</summary>
+    /// <exception cref="CommandException">Refused; the message lists every reason.</exception>
+    public static async Task SubmitAsync(CramSession session, SubmitRun request)
+    {
+        var outcome = await session.Run(request.RunId).SubmitAsync(request);
+        if (!outcome.Accepted)
+        {
+            throw new CommandException(ExitCodes.Usage, string.Join('\n', outcome.Problems));
+        }
+    }
+
+    /// <summary>Ids sort by time and are made by the client, so that a submit sent twice is one run.</summary>
+    private static string NewRunId() => $"r-{DateTime.UtcNow:yyyyMMdd-HHmmss}-{RandomNumberGenerator.GetString(RunIdLetters, 5)}";
+
+    private static string Existing(string option, string given, bool remote)
+    {
+        var path = Path.GetFullPath(given);
+        return remote || File.Exists(path) || Directory.Exists(path) // Paths of a cluster elsewhere are that machine's.
+            ? path
+            : throw new CommandException(ExitCodes.Usage, $"{option} {given}: there is no such file or folder.");
+    }
+}
