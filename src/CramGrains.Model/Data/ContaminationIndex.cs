@@ -14,7 +14,7 @@ namespace CramGrains.Model.Data;
 /// holds the sentence is found, and most that hold a long part of it. Shorter sentences are not searched: ordinary text holds them by chance.
 /// </para>
 /// <para>
-/// Matches are of 64-bit polynomial hashes; a false one in 10 GB of text has odds of about one in a thousand million per million sentences.
+/// Matches are of 64-bit polynomial hashes; a false one in 10 GB of text has odds below one in a hundred with a million windows.
 /// Memory: some 30 bytes per window, 100 MB for all nine tasks.
 /// </para>
 /// </remarks>

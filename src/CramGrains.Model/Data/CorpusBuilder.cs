@@ -115,7 +115,7 @@ public static class CorpusBuilder
             CorpusManifest.CurrentFormatVersion, identity.Digest, recipe, identity.Inputs, vocabulary.Count, documents.Documents, encoding.KeptDocuments,
             encoding.HeldOutDocuments, encoding.Characters, encoding.TrainingRows * recipe.SequenceLength, encoding.HeldOutRows * recipe.SequenceLength,
             encoding.DroppedTokens, encoding.UnknownTokens, encoding.TokenBytes, [VocabularyStage.Complete(partial), .. shards], "",
-            encoding.Contamination).Sealed();
+            encoding.Contamination, encoding.DocumentTokens.Percentiles()).Sealed();
         Publish(partial, folder, manifest);
         return manifest;
 

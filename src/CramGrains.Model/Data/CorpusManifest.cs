@@ -23,6 +23,7 @@ namespace CramGrains.Model.Data;
 /// <param name="Files">Every other file of the folder.</param>
 /// <param name="Checksum">SHA-256 of this manifest with an empty checksum.</param>
 /// <param name="Contamination">What was found of GLUE; null where it was not looked for.</param>
+/// <param name="DocumentTokenPercentiles">Tokens of a kept document at the 5th, 25th, 50th, 75th, 95th and 99th percentile, rounded down by at most 3 %; null in corpora made before it was counted.</param>
 public sealed record CorpusManifest(
     int FormatVersion,
     string Digest,
@@ -40,7 +41,8 @@ public sealed record CorpusManifest(
     int TokenBytes,
     IReadOnlyList<CorpusFile> Files,
     string Checksum,
-    CorpusContamination? Contamination = null)
+    CorpusContamination? Contamination = null,
+    IReadOnlyDictionary<int, int>? DocumentTokenPercentiles = null)
 {
     /// <summary>The version that this library writes and reads.</summary>
     public const int CurrentFormatVersion = 1;

@@ -35,6 +35,9 @@ internal sealed class EncodingStage(CorpusRecipe recipe, WordPieceEncoder encode
 
     public long DroppedTokens { get; private set; }
 
+    /// <summary>Tokens of the documents that were kept.</summary>
+    public LengthHistogram DocumentTokens { get; } = new();
+
     public CorpusContamination? Contamination => contamination is null ? null : _tally.Report(contamination, Removes);
 
     private bool Removes => recipe.Decontamination == DecontaminationMode.Remove;
@@ -81,6 +84,7 @@ internal sealed class EncodingStage(CorpusRecipe recipe, WordPieceEncoder encode
                 continue;
             }
 
+            DocumentTokens.Add(ids.Length);
             Characters += document.Text.Length;
             UnknownTokens += ids.Count(SpecialTokens.Unknown);
             if (document.IsHeldOut)

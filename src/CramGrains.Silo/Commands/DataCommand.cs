@@ -24,7 +24,7 @@ internal static class DataCommand
     {
         var root = new RootCommand("Makes corpora and looks into them. Example: cram data prepare recipes/quickstart.json --glue ~/glue")
         {
-            Prepare(), List(), Show(), Sample(), Verify(), Remove(), Export(), Encode(),
+            Prepare(), List(), Show(), Sample(), Verify(), Remove(), Export(), Encode(), Bench(),
         };
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0)
@@ -206,6 +206,25 @@ internal static class DataCommand
             using var corpus = Open(parsed, verify: false);
             var rate = DataEncoding.Run(corpus, parsed.GetRequiredValue(text), parsed.GetRequiredValue(output));
             Console.WriteLine($"{rate.Tokens:N0} tokens in {rate.Seconds:N1} s of encoding, {rate.Bytes / rate.Seconds / 1e6:N1} MB/s on one core");
+            return Done;
+        });
+        return command;
+    }
+
+    private static Command Bench()
+    {
+        var text = new Argument<string>("TEXT") { Description = "UTF-8 text to encode; it is held in memory." };
+        var runs = new Option<int>("--runs") { Description = "Runs whose median is taken.", DefaultValueFactory = _ => 3 };
+        var command = new Command("bench", "Measures encoder and loader on one core. Example: cram data bench 3f2a text.txt --json") { Corpus, text, runs, Corpora, Json };
+        command.SetAction(parsed =>
+        {
+            using var corpus = Open(parsed, verify: false);
+            var repeats = Math.Max(1, parsed.GetValue(runs));
+            var encoder = DataBenchmark.EncoderMegabytesPerSecond(corpus.Folder, parsed.GetRequiredValue(text), repeats);
+            var loader = DataBenchmark.LoaderTokensPerSecond(corpus, repeats);
+            Console.WriteLine(parsed.GetValue(Json)
+                ? JsonSerializer.Serialize(new { EncoderMegabytesPerSecond = Math.Round(encoder, 2), LoaderTokensPerSecond = Math.Round(loader), Runs = repeats }, RecipeJson.Options)
+                : $"encoder {encoder:N1} MB/s, loader {loader:N0} tokens/s, each on one core, medians of {repeats} runs");
             return Done;
         });
         return command;

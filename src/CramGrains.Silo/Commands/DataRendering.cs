@@ -21,7 +21,7 @@ internal static class DataRendering
             rows              {manifest.TrainingRows():N0} of {recipe.SequenceLength}, {recipe.Ordering}, {recipe.Packing}
             vocabulary        {manifest.VocabularySize:N0}, {recipe.Normalizer} normalizer, {statistics.UnusedEntries:N0} entries unused
             tokens/character  {statistics.TokensPerCharacter:N4}
-            document tokens   {string.Join(", ", statistics.DocumentTokenPercentiles.Select(pair => $"p{pair.Key} {pair.Value:N0}"))}
+            document tokens   {string.Join(", ", (manifest.DocumentTokenPercentiles ?? new Dictionary<int, int>()).Select(pair => $"p{pair.Key} {pair.Value:N0}"))}
             top tokens        {string.Join(" ", statistics.TopTokens.Take(20).Select(token => $"{token.Token}:{token.Count:N0}"))}
             """);
         return manifest.Contamination is { } contamination ? text.Append('\n').Append(Describe(contamination)).ToString() : text.ToString();
