@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using CramGrains.Model.Data.Storage;
+using CramGrains.Model.Export;
 using CramGrains.Model.Text;
 
 namespace CramGrains.Model.Data;
@@ -29,6 +30,17 @@ public sealed class Corpus : IDisposable
 
     /// <summary>Encodes text as the corpus was encoded.</summary>
     public ITextEncoder Encoder { get; }
+
+    /// <summary>Entries of the vocabulary by id.</summary>
+    public IReadOnlyList<string> Vocabulary => ((WordPieceEncoder)Encoder).Vocabulary;
+
+    /// <summary>Writes tokenizer.json, vocab.txt and the small files beside them, as Hugging Face's libraries load them.</summary>
+    /// <param name="folder">Made where it is missing.</param>
+    public void ExportTokenizer(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        TokenizerFiles.Write(folder, Vocabulary, Manifest.Recipe.Normalizer, Manifest.Recipe.SequenceLength, tokenTypes: false);
+    }
 
     /// <summary>Opens a corpus.</summary>
     /// <param name="folder">A folder that <see cref="CorpusBuilder"/> made.</param>

@@ -14,7 +14,7 @@ public static class CorpusBuilder
     public static string Digest(CorpusRecipe recipe, CorpusOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(recipe);
-        return CorpusIdentity.Of(recipe, SourceResolver.Resolve(recipe, options?.DotnetRoot), _ => { }, cancellationToken).Digest;
+        return CorpusIdentity.Of(recipe, SourceResolver.Resolve(recipe, options?.DotnetRoot), Index(recipe, options), _ => { }, cancellationToken).Digest;
     }
 
     /// <summary>The folder of a corpus in a folder of corpora, made or not.</summary>
@@ -43,7 +43,8 @@ public static class CorpusBuilder
         {
             var files = SourceResolver.Resolve(recipe, options.DotnetRoot);
             var hashing = new ProgressMeter("hashing sources", files.Sum(file => file.Bytes), progress, options.Time);
-            var identity = CorpusIdentity.Of(recipe, files, hashing.Add, cancellationToken);
+            var contamination = Index(recipe, options);
+            var identity = CorpusIdentity.Of(recipe, files, contamination, hashing.Add, cancellationToken);
             hashing.Complete();
             var folder = FolderOf(corporaFolder, identity.Digest);
             if (Finished(folder) is { } found)
@@ -53,7 +54,7 @@ public static class CorpusBuilder
 
             Directory.CreateDirectory(corporaFolder);
             using var turn = CorpusLock.Acquire(folder + ".lock", () => progress?.Report(new CorpusProgress("waiting", 0, 0, 0)), cancellationToken);
-            return Finished(folder) ?? Make(identity, folder, options, progress, cancellationToken);
+            return Finished(folder) ?? Make(identity, contamination, folder, options, progress, cancellationToken);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
@@ -62,6 +63,9 @@ public static class CorpusBuilder
                 + "written and that its disk has room; preparing again goes on from what is done.", problem);
         }
     }
+
+    private static ContaminationIndex? Index(CorpusRecipe recipe, CorpusOptions? options) =>
+        options?.GlueFolder is { } folder && recipe.Decontamination != DecontaminationMode.Off ? ContaminationIndex.Read(folder) : null;
 
     private static CorpusManifest? Finished(string folder)
     {
@@ -83,14 +87,15 @@ public static class CorpusBuilder
     }
 
     private static CorpusManifest Make(
-        CorpusIdentity identity, string folder, CorpusOptions options, IProgress<CorpusProgress>? progress, CancellationToken cancellationToken)
+        CorpusIdentity identity, ContaminationIndex? contamination, string folder, CorpusOptions options, IProgress<CorpusProgress>? progress,
+        CancellationToken cancellationToken)
     {
         var partial = folder + ".partial";
         Directory.CreateDirectory(partial);
         var recipe = identity.Recipe;
         var documents = new DocumentStream(recipe, identity.Files);
-        var vocabulary = VocabularyStage.Run(partial, recipe, documents, options, progress, cancellationToken);
-        var encoding = new EncodingStage(recipe, new WordPieceEncoder(vocabulary, recipe.Normalizer), options);
+        var vocabulary = VocabularyStage.Run(partial, recipe, documents, contamination, options, progress, cancellationToken);
+        var encoding = new EncodingStage(recipe, new WordPieceEncoder(vocabulary, recipe.Normalizer), contamination, options);
         encoding.Run(partial, documents, progress, cancellationToken);
         CheckSize(encoding, recipe, documents.Documents);
 
@@ -109,7 +114,8 @@ public static class CorpusBuilder
         var manifest = new CorpusManifest(
             CorpusManifest.CurrentFormatVersion, identity.Digest, recipe, identity.Inputs, vocabulary.Count, documents.Documents, encoding.KeptDocuments,
             encoding.HeldOutDocuments, encoding.Characters, encoding.TrainingRows * recipe.SequenceLength, encoding.HeldOutRows * recipe.SequenceLength,
-            encoding.DroppedTokens, encoding.UnknownTokens, encoding.TokenBytes, [VocabularyStage.Complete(partial), .. shards], "").Sealed();
+            encoding.DroppedTokens, encoding.UnknownTokens, encoding.TokenBytes, [VocabularyStage.Complete(partial), .. shards], "",
+            encoding.Contamination, encoding.DocumentTokens.Percentiles()).Sealed();
         Publish(partial, folder, manifest);
         return manifest;
 

@@ -9,7 +9,8 @@ namespace CramGrains.Model.Data;
 /// <summary>What names a corpus: the version of the format, the recipe without its paths, and the content of every source file.</summary>
 internal sealed record CorpusIdentity(string Digest, CorpusRecipe Recipe, IReadOnlyList<SourceFile> Files, IReadOnlyList<CorpusInput> Inputs)
 {
-    public static CorpusIdentity Of(CorpusRecipe recipe, IReadOnlyList<SourceFile> files, Action<long> report, CancellationToken cancellationToken)
+    public static CorpusIdentity Of(
+        CorpusRecipe recipe, IReadOnlyList<SourceFile> files, ContaminationIndex? contamination, Action<long> report, CancellationToken cancellationToken)
     {
         var kept = new List<SourceFile>();
         var inputs = new List<CorpusInput>();
@@ -38,6 +39,11 @@ internal sealed record CorpusIdentity(string Digest, CorpusRecipe Recipe, IReadO
         foreach (var input in inputs)
         {
             text.Append($"\n{input.Source} {input.Sha256}");
+        }
+
+        if (contamination is not null)
+        {
+            text.Append($"\ncontamination {contamination.Sha256}");
         }
 
         return new CorpusIdentity(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()))), anonymous, kept, inputs);

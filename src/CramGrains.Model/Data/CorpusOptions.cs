@@ -1,10 +1,13 @@
 namespace CramGrains.Model.Data;
 
-/// <summary>How a corpus is made on this machine; nothing here changes what is made, apart from the size of shards.</summary>
+/// <summary>How a corpus is made on this machine; nothing here changes what is made, apart from the size of shards and the GLUE files to keep out.</summary>
 public sealed record CorpusOptions
 {
     /// <summary>The installation whose <c>packs</c> are read for <c>dotnet-reference</c>; null takes that of the running runtime.</summary>
     public string? DotnetRoot { get; init; }
+
+    /// <summary>Official GLUE files whose sentences are looked for as the recipe's decontamination says; null looks for none.</summary>
+    public string? GlueFolder { get; init; }
 
     /// <summary>Threads that count words and encode.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;

@@ -7,12 +7,14 @@ using CramGrains.Model.Text;
 namespace CramGrains.Model.Data;
 
 /// <summary>Encodes all documents on several threads and packs them, in source order, into two files of rows.</summary>
-internal sealed class EncodingStage(CorpusRecipe recipe, WordPieceEncoder encoder, CorpusOptions options)
+internal sealed class EncodingStage(CorpusRecipe recipe, WordPieceEncoder encoder, ContaminationIndex? contamination, CorpusOptions options)
 {
     public const string TrainingSpool = "training.spool";
     public const string HeldOutSpool = "heldout.spool";
 
     private readonly long[] _tokenCounts = new long[encoder.VocabularySize];
+
+    private readonly ContaminationTally _tally = new();
 
     public int TokenBytes { get; } = encoder.VocabularySize <= 1 << 16 ? sizeof(ushort) : sizeof(int);
 
@@ -32,6 +34,13 @@ internal sealed class EncodingStage(CorpusRecipe recipe, WordPieceEncoder encode
     public long UnknownTokens { get; private set; }
 
     public long DroppedTokens { get; private set; }
+
+    /// <summary>Tokens of the documents that were kept.</summary>
+    public LengthHistogram DocumentTokens { get; } = new();
+
+    public CorpusContamination? Contamination => contamination is null ? null : _tally.Report(contamination, Removes);
+
+    private bool Removes => recipe.Decontamination == DecontaminationMode.Remove;
 
     public void Run(string folder, DocumentStream documents, IProgress<CorpusProgress>? progress, CancellationToken cancellationToken)
     {
@@ -68,12 +77,14 @@ internal sealed class EncodingStage(CorpusRecipe recipe, WordPieceEncoder encode
         {
             var ids = CollectionsMarshal.AsSpan(batch.Ids)[start..batch.Ends[i]];
             start = batch.Ends[i];
+            _tally.Add(batch.Contaminated[i]);
             var document = batch.Source.Documents[i];
             if (ids.IsEmpty || IsTrash(document.Text, ids.Length))
             {
                 continue;
             }
 
+            DocumentTokens.Add(ids.Length);
             Characters += document.Text.Length;
             UnknownTokens += ids.Count(SpecialTokens.Unknown);
             if (document.IsHeldOut)
@@ -100,15 +111,22 @@ internal sealed class EncodingStage(CorpusRecipe recipe, WordPieceEncoder encode
         var session = encoder.Rent();
         var ids = new List<int>();
         var ends = new int[batch.Documents.Count];
+        var contaminated = new uint[ends.Length];
+        var folded = new ContaminationIndex.FoldedText();
         for (var i = 0; i < ends.Length; i++)
         {
-            session.Encode(batch.Documents[i].Text, ids);
+            contaminated[i] = contamination?.Find(batch.Documents[i].Text, folded) ?? 0;
+            if (contaminated[i] == 0 || !Removes)
+            {
+                session.Encode(batch.Documents[i].Text, ids);
+            }
+
             ends[i] = ids.Count;
         }
 
         encoder.Return(session);
-        return new EncodedBatch(batch, ids, ends);
+        return new EncodedBatch(batch, ids, ends, contaminated);
     }
 
-    private sealed record EncodedBatch(DocumentBatch Source, List<int> Ids, int[] Ends);
+    private sealed record EncodedBatch(DocumentBatch Source, List<int> Ids, int[] Ends, uint[] Contaminated);
 }

@@ -13,7 +13,8 @@ internal static class VocabularyStage
     private const string SealName = CorpusManifest.VocabularyFileName + ".sha256";
 
     public static IReadOnlyList<string> Run(
-        string folder, CorpusRecipe recipe, DocumentStream documents, CorpusOptions options, IProgress<CorpusProgress>? progress, CancellationToken cancellationToken)
+        string folder, CorpusRecipe recipe, DocumentStream documents, ContaminationIndex? contamination, CorpusOptions options, IProgress<CorpusProgress>? progress,
+        CancellationToken cancellationToken)
     {
         var path = Path.Combine(folder, CorpusManifest.VocabularyFileName);
         var seal = Path.Combine(folder, SealName);
@@ -22,7 +23,7 @@ internal static class VocabularyStage
             return File.ReadAllLines(path);
         }
 
-        var counts = CountWords(recipe, documents, options, progress, cancellationToken);
+        var counts = CountWords(recipe, documents, contamination, options, progress, cancellationToken);
         var meter = new ProgressMeter("training vocabulary", 0, progress, options.Time);
         meter.Report(0);
         var vocabulary = WordPieceTrainer.Train(counts, recipe.VocabularySize, new Relay(meter), cancellationToken);
@@ -47,7 +48,8 @@ internal static class VocabularyStage
     }
 
     private static IReadOnlyDictionary<string, long> CountWords(
-        CorpusRecipe recipe, DocumentStream documents, CorpusOptions options, IProgress<CorpusProgress>? progress, CancellationToken cancellationToken)
+        CorpusRecipe recipe, DocumentStream documents, ContaminationIndex? contamination, CorpusOptions options, IProgress<CorpusProgress>? progress,
+        CancellationToken cancellationToken)
     {
         var meter = new ProgressMeter("counting words", documents.Bytes, progress, options.Time);
         var counters = new ConcurrentBag<WordCounter>();
@@ -73,8 +75,14 @@ internal static class VocabularyStage
         {
             var counter = counters.TryTake(out var idle) ? idle : new WordCounter(recipe.Normalizer);
             var counted = 0L;
+            var folded = new ContaminationIndex.FoldedText();
             foreach (var document in batch.Documents.Where(document => !document.IsHeldOut))
             {
+                if (recipe.Decontamination == DecontaminationMode.Remove && contamination?.Find(document.Text, folded) is > 0)
+                {
+                    continue;
+                }
+
                 for (var copy = 0; copy < document.Copies; copy++)
                 {
                     counter.Add(document.Text);

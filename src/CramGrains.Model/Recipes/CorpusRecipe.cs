@@ -11,6 +11,7 @@ namespace CramGrains.Model.Recipes;
 /// <param name="TrashCutoff">Drops a document unless its tokens are fewer than this fraction of its characters (the paper's incompressibility filter); null keeps all.</param>
 /// <param name="Ordering">Order of the training rows.</param>
 /// <param name="Packing">How documents are cut into rows.</param>
+/// <param name="Decontamination">What happens to documents that hold GLUE sentences, where the GLUE files are given.</param>
 public sealed record CorpusRecipe(
     IReadOnlyList<CorpusSource> Sources,
     TextNormalizerKind Normalizer,
@@ -21,7 +22,8 @@ public sealed record CorpusRecipe(
     long? MaximumDocuments = null,
     double? TrashCutoff = null,
     RowOrdering Ordering = RowOrdering.Randomized,
-    RowPacking Packing = RowPacking.Continuous);
+    RowPacking Packing = RowPacking.Continuous,
+    DecontaminationMode Decontamination = DecontaminationMode.Remove);
 
 /// <summary>One source of raw text.</summary>
 /// <param name="Kind">How <paramref name="Path"/> is read.</param>
@@ -88,4 +90,17 @@ public enum RowPacking
 
     /// <summary>Rows start with [CLS], end with [SEP] and never cross a document; short tails are padded or dropped.</summary>
     WithinDocument = 3,
+}
+
+/// <summary>What happens to documents that hold sentences of GLUE.</summary>
+public enum DecontaminationMode
+{
+    /// <summary>They are left out, and counted by task.</summary>
+    Remove = 1,
+
+    /// <summary>They are counted by task and kept, as the reference keeps them.</summary>
+    Report = 2,
+
+    /// <summary>They are not looked for.</summary>
+    Off = 3,
 }

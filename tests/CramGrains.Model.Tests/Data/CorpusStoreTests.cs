@@ -1,0 +1,75 @@
+using CramGrains.Model.Data;
+
+namespace CramGrains.Model.Tests.Data;
+
+public sealed class CorpusStoreTests
+{
+    [Fact]
+    public void Open_PreparedCorpus_HoldsTheTokensOfItsDocuments()
+    {
+        using var rig = new CorpusRig().WriteDocuments();
+        using var corpus = rig.Open(rig.Prepare());
+        var manifest = corpus.Manifest;
+        Assert.Equal(300, manifest.Documents);
+        Assert.Equal(300, manifest.KeptDocuments + manifest.HeldOutDocuments);
+        Assert.True(corpus.Manifest.Files.Count(file => file.Part == CorpusPart.Training) > 1, "expected several shards");
+
+        var expected = CorpusRig.Documents(300, 1).Sum(document => corpus.Encoder.Encode(document).Count + 1L);
+        Assert.Equal(expected, manifest.TrainingTokens + manifest.HeldOutTokens + manifest.DroppedTokens);
+        Assert.Equal(manifest.TrainingTokens, corpus.Training.Count * 16);
+        Assert.Equal(manifest.HeldOutTokens, corpus.HeldOut.Count * 16);
+    }
+
+    [Fact]
+    public void Open_AnyFileCut_SaysWhichFile()
+    {
+        using var rig = new CorpusRig().WriteDocuments();
+        var manifest = rig.Prepare();
+        foreach (var name in manifest.Files.Select(file => file.Name).Append(CorpusManifest.FileName))
+        {
+            var path = Path.Combine(rig.FolderOf(manifest), name);
+            var content = File.ReadAllBytes(path);
+            foreach (var length in new[] { 0, 1, content.Length / 2, content.Length - 1 })
+            {
+                File.WriteAllBytes(path, content[..length]);
+                Assert.Contains(name, Assert.Throws<CorpusException>(() => Corpus.Open(rig.FolderOf(manifest), verify: false)).Message);
+            }
+
+            File.WriteAllBytes(path, content);
+        }
+    }
+
+    [Fact]
+    public void Open_AnyBitFlipped_SaysWhichFile()
+    {
+        using var rig = new CorpusRig().WriteDocuments();
+        var manifest = rig.Prepare();
+        var random = new Random(5);
+        foreach (var name in manifest.Files.Select(file => file.Name).Append(CorpusManifest.FileName))
+        {
+            var path = Path.Combine(rig.FolderOf(manifest), name);
+            var content = File.ReadAllBytes(path);
+            for (var flip = 0; flip < 20; flip++)
+            {
+                var altered = (byte[])content.Clone();
+                altered[random.Next(altered.Length)] ^= (byte)(1 << random.Next(8));
+                File.WriteAllBytes(path, altered);
+                Assert.Contains(name, Assert.Throws<CorpusException>(() => Corpus.Open(rig.FolderOf(manifest), verify: true)).Message);
+            }
+
+            File.WriteAllBytes(path, content);
+        }
+    }
+
+    [Fact]
+    public void Prepare_TornCorpus_IsMadeAgain()
+    {
+        using var rig = new CorpusRig().WriteDocuments();
+        var manifest = rig.Prepare();
+        var shard = Path.Combine(rig.FolderOf(manifest), manifest.Files[^1].Name);
+        File.WriteAllBytes(shard, File.ReadAllBytes(shard)[..^1]);
+
+        Assert.Equal(manifest.Checksum, rig.Prepare().Checksum);
+        rig.Open(manifest).Dispose();
+    }
+}
