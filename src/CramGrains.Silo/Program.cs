@@ -7,6 +7,8 @@ return args switch
     ["serve", .. var rest] => await ServeProgram.RunAsync(rest),
     ["worker", "--assignment", var file] => await WorkerProgram.RunAsync(file),
     ["data", .. var rest] => DataCommand.Run(rest),
+    ["estimate", .. var rest] => EstimateCommand.Run(rest),
+    ["export", .. var rest] => ExportCommand.Run(rest),
     ["doctor", "--json"] => Doctor.Run(Console.Out),
     _ => await UsageAsync(),
 };

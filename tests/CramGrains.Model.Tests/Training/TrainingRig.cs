@@ -125,7 +125,7 @@ internal sealed class PatternSource(ITokenRows rows) : IMicrobatchSource
 
         int[] places = [.. Enumerable.Range(0, microbatch.Ids.Length)];
         random.Shuffle(places);
-        microbatch.MaskedCount = (int)Math.Round(maskFraction * places.Length);
+        microbatch.MaskedCount = MaskCount.PerMicrobatch(microbatch.Rows, s, maskFraction);
         for (int i = 0; i < microbatch.MaskedCount; i++)
         {
             (microbatch.Positions[i], microbatch.Labels[i]) = (places[i], microbatch.Ids[places[i]]);
