@@ -1,0 +1,206 @@
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Text;
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace CramGrains.Model.Modules;
+
+/// <summary>The encoder and its masked-language-model head, of any shape that <see cref="ArchitectureRecipe"/> names (Cramming, section 4.2).</summary>
+/// <remarks>
+/// B rows, S tokens per row, D hidden size, K head size, V vocabulary, M masked positions, L layers.
+/// Precision is decided here alone: parameters are float32; activations have <see cref="ComputeType"/>, into which each use casts its weights;
+/// norm statistics, logits and loss are float32. Names of parameters are those of the PyTorch peer, so weights move either way.
+/// Differs: without padding inside a row, as pretraining rows are, no attention mask is made at all.
+/// Its methods leave intermediate tensors to the caller's dispose scope, because autograd may still need them; open one around each pass.
+/// </remarks>
+public sealed class CrammedBert : nn.Module
+{
+    private readonly ArchitectureRecipe _architecture;
+
+    [ComponentName(Name = "word")]
+    private readonly Embedding _word;
+
+    [ComponentName(Name = "pos_scale")]
+    private readonly Parameter? _positionScale;
+
+    [ComponentName(Name = "positions")]
+    private readonly Embedding? _positions;
+
+    [ComponentName(Name = "emb_norm")]
+    private readonly Normalization? _embeddingNorm;
+
+    [ComponentName(Name = "layers")]
+    private readonly ModuleList<EncoderLayer> _layers;
+
+    [ComponentName(Name = "final_norm")]
+    private readonly Normalization? _finalNorm;
+
+    [ComponentName(Name = "head")]
+    private readonly HeadTransform? _head;
+
+    [ComponentName(Name = "decoder")]
+    private readonly Decoder _decoder;
+
+    // Fixed tables on the device of the last call; they are no part of the state.
+    private Tensor? _sinusoids;
+    private (Tensor Cosine, Tensor Sine)? _rotary;
+
+    /// <summary>Makes a model with fresh weights, on the CPU.</summary>
+    /// <param name="architecture">The shape.</param>
+    /// <param name="vocabularySize">Entries of the vocabulary (V).</param>
+    /// <param name="maximumLength">Longest row (S) that it will be given.</param>
+    /// <param name="seed">Seed of the starting weights.</param>
+    public CrammedBert(ArchitectureRecipe architecture, int vocabularySize, int maximumLength, int seed = 0) : base(nameof(CrammedBert))
+    {
+        using var outside = NewDisposeScope();
+        using var initial = new Initializer(architecture, seed);
+        int d = architecture.HiddenSize;
+        _architecture = architecture;
+        MaximumLength = maximumLength;
+        VocabularySize = vocabularySize;
+        DropoutProbability = architecture.Dropout;
+
+        _word = nn.Embedding(vocabularySize, d, padding_idx: SpecialTokens.Pad);
+        _word.weight = initial.Matrix(vocabularySize, d, initial.InputStd);
+        using (no_grad())
+        {
+            _word.weight[SpecialTokens.Pad].zero_();
+        }
+
+        if (architecture.Positions == PositionKind.ScaledSinusoidal)
+        {
+            _positionScale = new Parameter(tensor([(float)(1 / Math.Sqrt(d))]));
+        }
+        else if (architecture.Positions == PositionKind.Learned)
+        {
+            _positions = nn.Embedding(maximumLength, d);
+            _positions.weight = initial.Matrix(maximumLength, d, initial.InputStd);
+        }
+
+        _embeddingNorm = architecture.EmbeddingNorm ? new(architecture) : null;
+        _layers = nn.ModuleList(Enumerable.Range(0, architecture.Layers).Select(_ => new EncoderLayer(architecture, initial)).ToArray());
+        _finalNorm = architecture.FinalNorm ? new(architecture) : null;
+        _head = architecture.HeadTransform ? new(architecture, initial) : null;
+        _decoder = new(architecture, vocabularySize, initial);
+        RegisterComponents();
+        foreach (var parameter in parameters())
+        {
+            parameter.DetachFromDisposeScope(); // the model owns them from here on
+        }
+    }
+
+    /// <summary>Longest row that the model takes.</summary>
+    public int MaximumLength { get; }
+
+    /// <summary>Entries of the vocabulary.</summary>
+    public int VocabularySize { get; }
+
+    /// <summary>Type of the activations and matrix products; float32 or bfloat16.</summary>
+    public ScalarType ComputeType { get; set; } = ScalarType.Float32;
+
+    /// <summary>Dropout on embeddings, attention and both sublayers while the model is in training mode.</summary>
+    public double DropoutProbability { get; set; }
+
+    /// <summary>Encodes rows of tokens.</summary>
+    /// <param name="ids"><c>[B, S] int64</c>, on the model's device, in [0, V).</param>
+    /// <param name="attentionMask"><c>[B, S] bool</c>, true for real tokens; null when there is no padding.</param>
+    /// <returns><c>[B, S, D]</c> of <see cref="ComputeType"/>, on the model's device.</returns>
+    /// <exception cref="ArgumentException">The rows are longer than <see cref="MaximumLength"/>.</exception>
+    public Tensor Encode(Tensor ids, Tensor? attentionMask)
+    {
+        long s = ids.shape[1];
+        if (s > MaximumLength)
+        {
+            throw new ArgumentException($"A row has {s} tokens, but the model was made for rows of at most {MaximumLength}.", nameof(ids));
+        }
+
+        double dropout = training ? DropoutProbability : 0;
+        var x = Embed(ids); // [B, S, D]
+        x = _embeddingNorm?.forward(x) ?? x;
+        x = EncoderLayer.Drop(x, dropout);
+        var mask = attentionMask?.unsqueeze(1).unsqueeze(1); // [B, 1, 1, S]
+        var rotary = RotaryTable(s, ids.device);
+        foreach (var layer in _layers)
+        {
+            x = layer.Forward(x, mask, rotary, dropout);
+        }
+
+        return _finalNorm?.forward(x) ?? x;
+    }
+
+    /// <summary>Logits at some positions only (sparse prediction): the decoder is the largest matrix, and other positions have no loss.</summary>
+    /// <param name="ids"><c>[B, S] int64</c>.</param>
+    /// <param name="positions"><c>[M] int64</c>, flat indices into <paramref name="ids"/>.</param>
+    /// <returns><c>[M, V] float32</c>.</returns>
+    public Tensor MaskedLogits(Tensor ids, Tensor positions)
+    {
+        var x = Encode(ids, null).view(-1, _architecture.HiddenSize).index_select(0, positions); // [M, D]
+        return _decoder.forward(_head?.forward(x) ?? x, _word.weight!); // [M, V]
+    }
+
+    /// <summary>The mean cross-entropy over the masked positions.</summary>
+    /// <param name="ids"><c>[B, S] int64</c>.</param>
+    /// <param name="positions"><c>[M] int64</c>, flat indices into <paramref name="ids"/>.</param>
+    /// <param name="labels"><c>[M] int64</c>, the original ids there.</param>
+    /// <returns>A float32 scalar in nats, with gradients.</returns>
+    public Tensor MaskedLoss(Tensor ids, Tensor positions, Tensor labels) => nn.functional.cross_entropy(MaskedLogits(ids, positions), labels);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _sinusoids?.Dispose();
+            _rotary?.Cosine.Dispose();
+            _rotary?.Sine.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private Tensor Embed(Tensor ids)
+    {
+        var x = _word.forward(ids); // [B, S, D] float32
+        if (_positions is not null)
+        {
+            x = x + _positions.weight!.narrow(0, 0, ids.shape[1]);
+        }
+        else if (_architecture.Positions is PositionKind.Sinusoidal or PositionKind.ScaledSinusoidal)
+        {
+            var table = SinusoidTable(ids.shape[1], ids.device);
+            x = x + (_positionScale is null ? table : _positionScale * table);
+        }
+
+        return x.to(ComputeType);
+    }
+
+    private Tensor SinusoidTable(long length, Device device)
+    {
+        if (_sinusoids is null || _sinusoids.device != device)
+        {
+            _sinusoids?.Dispose();
+            _sinusoids = Positions.Sinusoids(MaximumLength, _architecture.HiddenSize).to(device).DetachFromDisposeScope();
+        }
+
+        return _sinusoids.narrow(0, 0, length);
+    }
+
+    private (Tensor Cosine, Tensor Sine)? RotaryTable(long length, Device device)
+    {
+        if (_architecture.Positions != PositionKind.Rotary)
+        {
+            return null;
+        }
+
+        if (_rotary is null || _rotary.Value.Cosine.device != device)
+        {
+            _rotary?.Cosine.Dispose();
+            _rotary?.Sine.Dispose();
+            var (cosine, sine) = Positions.Rotary(MaximumLength, _architecture.HiddenSize / _architecture.Heads);
+            _rotary = (cosine.to(device).DetachFromDisposeScope(), sine.to(device).DetachFromDisposeScope());
+        }
+
+        return (_rotary.Value.Cosine.narrow(0, 0, length), _rotary.Value.Sine.narrow(0, 0, length));
+    }
+}

@@ -1,0 +1,40 @@
+using static TorchSharp.torch;
+
+namespace CramGrains.Model.Modules;
+
+/// <summary>The fixed tables behind sinusoidal and rotary positions.</summary>
+internal static class Positions
+{
+    private const double Base = 10_000;
+
+    /// <summary>Sine in the even columns and cosine in the odd ones (Vaswani et al. 2017, section 3.5).</summary>
+    /// <returns><c>[length, D] float32</c>.</returns>
+    public static Tensor Sinusoids(int length, int hiddenSize)
+    {
+        using var scope = NewDisposeScope();
+        var frequency = exp(arange(0, hiddenSize, 2, float32) * (-Math.Log(Base) / hiddenSize)); // [D / 2]
+        var angle = outer(arange(length, float32), frequency); // [S, D / 2]
+        return stack([sin(angle), cos(angle)], -1).view(length, hiddenSize).MoveToOuterDisposeScope(); // [S, D]
+    }
+
+    /// <summary>Cosine and sine of rotary positions (Su et al. 2021, arXiv:2104.09864), each angle standing in both halves of a head.</summary>
+    /// <returns>Two of <c>[length, K] float32</c>.</returns>
+    public static (Tensor Cosine, Tensor Sine) Rotary(int length, int headSize)
+    {
+        using var scope = NewDisposeScope();
+        var frequency = pow(Base, arange(0, headSize / 2, float32) * (-2.0 / headSize)); // [K / 2]
+        var half = outer(arange(length, float32), frequency); // [S, K / 2]
+        var angle = cat([half, half], -1); // [S, K]
+        return (cos(angle).MoveToOuterDisposeScope(), sin(angle).MoveToOuterDisposeScope());
+    }
+
+    /// <summary>Turns each pair (i, i + K/2) of a head by its position's angle. Differs: the reference's default class returns its input unturned.</summary>
+    /// <param name="heads"><c>[B, H, S, K]</c>.</param>
+    /// <param name="cosine"><c>[S, K]</c>.</param>
+    /// <param name="sine"><c>[S, K]</c>.</param>
+    public static Tensor Rotate(Tensor heads, Tensor cosine, Tensor sine)
+    {
+        var halves = heads.chunk(2, -1);
+        return heads * cosine.to(heads.dtype) + cat([-halves[1], halves[0]], -1) * sine.to(heads.dtype);
+    }
+}

@@ -1,0 +1,59 @@
+using CramGrains.Interfaces.Runs;
+using CramGrains.Model.Checkpoints;
+using CramGrains.Model.Data;
+using CramGrains.Model.Evaluation;
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Training;
+
+namespace CramGrains.Silo.Worker.Jobs;
+
+/// <summary>Fine-tunes the run's newest good checkpoint on one GLUE task with one seed.</summary>
+internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board, WorkerOrders orders) : IWorkerJob
+{
+    /// <summary>Fine-tuning is outside the budget.</summary>
+    public double BudgetUsedSeconds => assignment.BudgetUsedSeconds;
+
+    public bool Finished { get; private set; }
+
+    public WorkerResult Run()
+    {
+        var recipe = WorkerRecipe.Read(assignment);
+        var device = WorkerRecipe.Device(assignment);
+        var task = Enum.Parse<GlueTaskName>(assignment.GlueTask ?? throw new InvalidDataException("A fine-tuning assignment needs glue_task."), ignoreCase: true);
+        using var corpus = Corpus.Open(Path.Combine(assignment.CorporaFolder, assignment.CorpusDigest), verify: false);
+        var store = new CheckpointStore(Path.Combine(assignment.RunFolder!, "checkpoints"), recipe.Checkpoints.Keep, assignment.LeaseEpoch);
+        using var checkpoint = store.TryLoadNewest(out var refused)
+            ?? throw new InvalidOperationException($"{store.Folder} holds no checkpoint to fine-tune from.");
+        foreach (var problem in refused)
+        {
+            board.Notice($"Checkpoint {Path.GetFileName(problem.Path)} could not be used and the one before it is fine-tuned: {problem.Problem}");
+        }
+
+        var phase = $"fine-tuning {assignment.GlueTask} seed {assignment.Seed}";
+        board.Update(status => status with { Phase = WorkerPhase.Running, Message = phase });
+        var progress = new DirectProgress<TrainingEvent>(happened => Show(phase, happened));
+        var result = FineTuner.Run(
+            recipe.FineTuning, recipe.Architecture, checkpoint.State.Weights, corpus.Encoder, assignment.GlueFolder!, task, recipe.Seed + assignment.Seed, device, progress, orders.Stopping);
+        Finished = true;
+        return new WorkerResult(
+            Scores: [.. result.Scores.Select(score => new Interfaces.Runs.GlueScore(score.Task, score.Metric, score.Value, assignment.Seed, score.Subset))],
+            ExamplesPerSecond: result.ExamplesPerSecond);
+    }
+
+    public void Dispose()
+    {
+    }
+
+    private void Show(string phase, TrainingEvent happened)
+    {
+        switch (happened)
+        {
+            case FineTuningProgress p:
+                board.Update(status => status with { Progress = new RunProgress(phase, (double)p.Step / p.TotalSteps, LossNats: p.LossNats) });
+                break;
+            case TrainingNote note:
+                board.Notice(note.Text);
+                break;
+        }
+    }
+}

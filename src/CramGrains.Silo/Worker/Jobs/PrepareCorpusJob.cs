@@ -1,0 +1,32 @@
+using CramGrains.Interfaces.Runs;
+using CramGrains.Model.Data;
+
+namespace CramGrains.Silo.Worker.Jobs;
+
+/// <summary>Makes the corpus that the recipe describes; found at once when it is there already.</summary>
+internal sealed class PrepareCorpusJob(WorkerAssignment assignment, WorkerBoard board, WorkerOrders orders) : IWorkerJob
+{
+    /// <summary>Preparation is free: the rules exempt it from the budget.</summary>
+    public double BudgetUsedSeconds => assignment.BudgetUsedSeconds;
+
+    public bool Finished { get; private set; }
+
+    public WorkerResult Run()
+    {
+        var recipe = WorkerRecipe.Read(assignment);
+        board.Update(status => status with { Phase = WorkerPhase.Running, Message = "preparing corpus" });
+        var progress = new DirectProgress<CorpusProgress>(Show);
+        var manifest = CorpusBuilder.Prepare(recipe.Corpus, assignment.CorporaFolder, progress, orders.Stopping);
+        Finished = true;
+        return new WorkerResult(CorpusTokens: manifest.TrainingRows * recipe.Corpus.SequenceLength);
+    }
+
+    public void Dispose()
+    {
+    }
+
+    private void Show(CorpusProgress progress) => board.Update(status => status with
+    {
+        Progress = new RunProgress($"preparing corpus: {progress.Stage}", progress.Fraction),
+    });
+}

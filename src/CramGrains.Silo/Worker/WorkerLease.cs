@@ -1,0 +1,45 @@
+namespace CramGrains.Silo.Worker;
+
+/// <summary>
+/// The worker's right to go on, measured on its own monotonic clock: no silo, no store and no wall clock can prolong it by accident.
+/// </summary>
+/// <remarks>A lease that has run out stays so: a renewal that comes too late must not revive work the cluster may have given to another machine.</remarks>
+internal sealed class WorkerLease(long epoch, TimeSpan duration, TimeProvider time)
+{
+    private readonly Lock _gate = new();
+    private long _renewedAt = time.GetTimestamp();
+    private TimeSpan _duration = duration;
+    private bool _expired;
+
+    /// <summary>Fencing number of the lease.</summary>
+    public long Epoch { get; } = epoch;
+
+    /// <summary>What is left of it; zero once it has run out.</summary>
+    public TimeSpan Remaining
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var left = _duration - time.GetElapsedTime(_renewedAt);
+                _expired |= left <= TimeSpan.Zero;
+                return _expired ? TimeSpan.Zero : left;
+            }
+        }
+    }
+
+    /// <summary>Starts the lease anew; false when the epoch is not this lease's or it has run out already.</summary>
+    public bool TryRenew(long epoch, TimeSpan duration)
+    {
+        lock (_gate)
+        {
+            if (epoch != Epoch || Remaining == TimeSpan.Zero)
+            {
+                return false;
+            }
+
+            (_renewedAt, _duration) = (time.GetTimestamp(), duration);
+            return true;
+        }
+    }
+}

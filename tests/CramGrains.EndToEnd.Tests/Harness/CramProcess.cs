@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json;
+
+namespace CramGrains.EndToEnd.Tests.Harness;
+
+/// <summary>Runs the real <c>cram</c> executable, as a user would, and keeps what it printed.</summary>
+internal sealed record CramProcess(int ExitCode, string Output, string Errors)
+{
+    private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "cram.exe" : "cram");
+
+    /// <summary>The one JSON document on standard output.</summary>
+    public JsonElement Json => JsonDocument.Parse(Output).RootElement;
+
+    /// <summary>Runs to the end, or kills it after <paramref name="limit"/> and fails with all that it printed.</summary>
+    public static async Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["NO_COLOR"] = "1";
+        start.Environment.Remove("CRAM_HOME");
+        using var process = Process.Start(start)!;
+        StringBuilder output = new(), errors = new();
+        process.OutputDataReceived += (_, line) => Append(output, line.Data);
+        process.ErrorDataReceived += (_, line) => Append(errors, line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        deadline.CancelAfter(limit);
+        try
+        {
+            await process.WaitForExitAsync(deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"cram {string.Join(' ', arguments)} did not end within {limit}.\nOutput:\n{output}\nErrors:\n{errors}");
+        }
+
+        return new CramProcess(process.ExitCode, output.ToString(), errors.ToString());
+    }
+
+    /// <summary>Fails with everything that was printed unless the exit code is the expected one.</summary>
+    public CramProcess Expect(int exitCode)
+    {
+        Assert.True(ExitCode == exitCode, $"Exit code {ExitCode}, expected {exitCode}.\nOutput:\n{Output}\nErrors:\n{Errors}");
+        return this;
+    }
+
+    private static void Append(StringBuilder text, string? line)
+    {
+        if (line is not null)
+        {
+            lock (text)
+            {
+                text.AppendLine(line);
+            }
+        }
+    }
+}
