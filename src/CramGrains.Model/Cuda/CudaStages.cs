@@ -1,5 +1,4 @@
 using CramGrains.Model.Cuda.Interop;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Cuda;

@@ -1,5 +1,4 @@
 using CramGrains.Model.Data;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Cuda;

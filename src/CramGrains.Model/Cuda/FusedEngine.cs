@@ -1,7 +1,6 @@
 using CramGrains.Model.Data;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Cuda;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using CramGrains.Model.Cuda.Interop;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Cuda;

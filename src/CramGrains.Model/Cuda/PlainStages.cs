@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Cuda;
@@ -47,8 +46,8 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         Tensor d = dy.narrow(0, 0, rows).to(master), r = rstd.narrow(0, 0, rows).unsqueeze(1);
         Tensor xhat = (x.narrow(0, 0, rows).to(master) - mean.narrow(0, 0, rows).unsqueeze(1)) * r, g = d * weight;
         Tensor through = r * (g - g.mean([1], keepdim: true) - (xhat * (g * xhat).mean([1], keepdim: true)));
-        NormPartials[norm, 0].copy_((d * xhat).sum(0));
-        NormPartials[norm, 1].copy_(d.sum(0));
+        Partial(norm, 0).copy_((d * xhat).sum([0L]));
+        Partial(norm, 1).copy_(d.sum([0L]));
         dx.narrow(0, 0, rows).copy_(residual is null ? through : through + residual.narrow(0, 0, rows));
     }
 
@@ -58,8 +57,8 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         var layout = new ParameterLayout(Shape);
         for (int n = 0; n < Shape.Norms; n++)
         {
-            Add(gradient.narrow(0, layout.Norms[n].Weight.Offset, Shape.Hidden), NormPartials[n, 0], accumulate);
-            Add(gradient.narrow(0, layout.Norms[n].Bias.Offset, Shape.Hidden), NormPartials[n, 1], accumulate);
+            Add(gradient.narrow(0, layout.Norms[n].Weight.Offset, Shape.Hidden), Partial(n, 0), accumulate);
+            Add(gradient.narrow(0, layout.Norms[n].Bias.Offset, Shape.Hidden), Partial(n, 1), accumulate);
         }
     }
 
@@ -181,6 +180,8 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
     }
 
     public override void RefreshWorking(FlatParameters p) => p.Working.copy_(p.Masters);
+
+    private Tensor Partial(int norm, int which) => NormPartials.select(0, norm).select(0, which);
 
     private static void Add(Tensor to, Tensor value, bool accumulate)
     {

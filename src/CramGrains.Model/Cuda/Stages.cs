@@ -30,7 +30,7 @@ internal abstract class Stages : IDisposable
     {
         Tensor t = empty(shape, type, Device).DetachFromDisposeScope();
         _owned.Add(t);
-        AllocatedBytes += t.numel() * t.ElementSize();
+        AllocatedBytes += t.numel() * t.dtype.ElementSize();
         return t;
     }
 
