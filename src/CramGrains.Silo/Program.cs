@@ -1,1 +1,16 @@
-System.Console.WriteLine(1);
+using CramGrains.Silo.Hosting;
+using CramGrains.Silo.Worker;
+
+return args switch
+{
+    ["serve", .. var rest] => await ServeProgram.RunAsync(rest),
+    ["worker", "--assignment", var file] => await WorkerProgram.RunAsync(file),
+    ["doctor", "--json"] => Doctor.Run(Console.Out),
+    _ => await UsageAsync(),
+};
+
+static async Task<int> UsageAsync()
+{
+    await Console.Error.WriteLineAsync($"{ServeArguments.Usage}\nCramGrains.Silo worker --assignment FILE\nCramGrains.Silo doctor --json");
+    return 2;
+}

@@ -8,9 +8,11 @@ namespace CramGrains.Model.Tests;
 /// <summary>Files made by PyTorch, or by an earlier version, that this version is held to.</summary>
 internal static class Goldens
 {
-    public static string Folder([CallerFilePath] string here = "") => Path.Combine(Path.GetDirectoryName(here)!, "..", "goldens");
+    public static string Repository { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "..", ".."));
 
-    public static Dictionary<string, Tensor> Read(string path) => SafeTensors.Read(Path.Combine(Folder(), path));
+    public static string Folder { get; } = Path.Combine(Repository, "tests", "goldens");
+
+    public static Dictionary<string, Tensor> Read(string path) => SafeTensors.Read(Path.Combine(Folder, path));
 
     public static MaskedMicrobatch Microbatch(IReadOnlyDictionary<string, Tensor> batch)
     {
@@ -38,4 +40,6 @@ internal static class Goldens
             Assert.True(RelativeError(value, actual[name]) < tolerance, $"{name} differs by {RelativeError(value, actual[name]):G3} of its largest value.");
         }
     }
+
+    private static string Here([CallerFilePath] string path = "") => path;
 }

@@ -1,3 +1,5 @@
+using Orleans.Concurrency;
+
 namespace CramGrains.Interfaces.Runs;
 
 /// <summary>One run, by its id: owns its life cycle and its history. All calls are short.</summary>
@@ -9,11 +11,11 @@ public interface IRunGrain : IGrainWithStringKey
     Task<SubmitOutcome> SubmitAsync(SubmitRun request);
 
     /// <summary>The run as it stands, or null when there is no such run.</summary>
-    [Alias("Get")]
+    [Alias("Get"), AlwaysInterleave]
     Task<RunView?> GetAsync();
 
     /// <summary>The result so far, or null when there is no such run.</summary>
-    [Alias("GetReport")]
+    [Alias("GetReport"), AlwaysInterleave]
     Task<RunReport?> GetReportAsync();
 
     /// <summary>Records the wish to end the run; it ends soon after. Asking again changes nothing.</summary>
@@ -21,10 +23,10 @@ public interface IRunGrain : IGrainWithStringKey
     Task<CommandOutcome> CancelAsync(string user);
 
     /// <summary>Updates after <paramref name="cursor"/> (0 for the present state first), until the run has ended or the caller stops.</summary>
-    [Alias("Watch")]
+    [Alias("Watch"), AlwaysInterleave]
     IAsyncEnumerable<RunUpdate> WatchAsync(long cursor, CancellationToken cancellationToken = default);
 
     /// <summary>The run's log from byte <paramref name="cursor"/> on, at most 64 KiB of whole lines; empty text at the end.</summary>
-    [Alias("ReadLog")]
+    [Alias("ReadLog"), AlwaysInterleave]
     Task<LogChunk> ReadLogAsync(long cursor);
 }

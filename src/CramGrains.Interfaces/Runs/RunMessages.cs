@@ -86,6 +86,7 @@ public sealed record RunView(
 /// <param name="TokensPerSecond">Latest rate.</param>
 /// <param name="CheckpointSteps">Optimizer steps in the newest checkpoint.</param>
 /// <param name="CheckpointAgeSeconds">Age of the newest checkpoint.</param>
+/// <param name="CheckpointSeconds">Time it took to write.</param>
 [GenerateSerializer, Immutable, Alias("cram.RunProgress")]
 public sealed record RunProgress(
     [property: Id(0)] string Phase,
@@ -99,7 +100,8 @@ public sealed record RunProgress(
     [property: Id(8)] int? BatchSize = null,
     [property: Id(9)] double? TokensPerSecond = null,
     [property: Id(10)] long? CheckpointSteps = null,
-    [property: Id(11)] double? CheckpointAgeSeconds = null);
+    [property: Id(11)] double? CheckpointAgeSeconds = null,
+    [property: Id(12)] double? CheckpointSeconds = null);
 
 /// <summary>One change of a run, for those who watch: a state change, a notice, or progress.</summary>
 /// <param name="Cursor">Pass the last one back to go on watching without gap or repetition.</param>

@@ -1,5 +1,6 @@
 using CramGrains.Interfaces.Devices;
 using CramGrains.Interfaces.Runs;
+using Orleans.Concurrency;
 
 namespace CramGrains.Interfaces.Scheduling;
 
@@ -8,10 +9,10 @@ namespace CramGrains.Interfaces.Scheduling;
 public interface ISchedulerGrain : IGrainWithStringKey
 {
     /// <summary>All runs, newest first, at most <paramref name="limit"/>.</summary>
-    [Alias("ListRuns")]
+    [Alias("ListRuns"), AlwaysInterleave]
     Task<IReadOnlyList<RunView>> ListRunsAsync(int limit);
 
     /// <summary>All devices that have ever reported, by id.</summary>
-    [Alias("ListDevices")]
+    [Alias("ListDevices"), AlwaysInterleave]
     Task<IReadOnlyList<DeviceView>> ListDevicesAsync();
 }

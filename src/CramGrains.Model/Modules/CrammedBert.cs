@@ -27,6 +27,9 @@ public sealed class CrammedBert : nn.Module
     [ComponentName(Name = "positions")]
     private readonly Embedding? _positions;
 
+    [ComponentName(Name = "segments")]
+    private readonly Embedding? _segments;
+
     [ComponentName(Name = "emb_norm")]
     private readonly Normalization? _embeddingNorm;
 
@@ -78,8 +81,14 @@ public sealed class CrammedBert : nn.Module
             _positions.weight = initial.Matrix(maximumLength, d, initial.InputStd);
         }
 
+        if (architecture.SegmentTypes > 0)
+        {
+            _segments = nn.Embedding(architecture.SegmentTypes, d);
+            _segments.weight = initial.Matrix(architecture.SegmentTypes, d, initial.InputStd);
+        }
+
         _embeddingNorm = architecture.EmbeddingNorm ? new(architecture) : null;
-        _layers = nn.ModuleList(Enumerable.Range(0, architecture.Layers).Select(_ => new EncoderLayer(architecture, initial)).ToArray());
+        _layers = nn.ModuleList(Enumerable.Range(0, architecture.Layers).Select(layer => new EncoderLayer(architecture, initial, layer == 0)).ToArray());
         _finalNorm = architecture.FinalNorm ? new(architecture) : null;
         _head = architecture.HeadTransform ? new(architecture, initial) : null;
         _decoder = new(architecture, vocabularySize, initial);
@@ -105,9 +114,11 @@ public sealed class CrammedBert : nn.Module
     /// <summary>Encodes rows of tokens.</summary>
     /// <param name="ids"><c>[B, S] int64</c>, on the model's device, in [0, V).</param>
     /// <param name="attentionMask"><c>[B, S] bool</c>, true for real tokens; null when there is no padding.</param>
+    /// <param name="segments"><c>[B, S] int64</c>, the segment of each token in [0, <see cref="ArchitectureRecipe.SegmentTypes"/>); null puts all into segment 0.
+    /// A model without a segment table does not tell segments apart and ignores them.</param>
     /// <returns><c>[B, S, D]</c> of <see cref="ComputeType"/>, on the model's device.</returns>
     /// <exception cref="ArgumentException">The rows are longer than <see cref="MaximumLength"/>.</exception>
-    public Tensor Encode(Tensor ids, Tensor? attentionMask)
+    public Tensor Encode(Tensor ids, Tensor? attentionMask, Tensor? segments = null)
     {
         long s = ids.shape[1];
         if (s > MaximumLength)
@@ -116,7 +127,7 @@ public sealed class CrammedBert : nn.Module
         }
 
         double dropout = training ? DropoutProbability : 0;
-        var x = Embed(ids); // [B, S, D]
+        var x = Embed(ids, segments); // [B, S, D]
         x = _embeddingNorm?.forward(x) ?? x;
         x = EncoderLayer.Drop(x, dropout);
         var mask = attentionMask?.unsqueeze(1).unsqueeze(1); // [B, 1, 1, S]
@@ -159,7 +170,7 @@ public sealed class CrammedBert : nn.Module
         base.Dispose(disposing);
     }
 
-    private Tensor Embed(Tensor ids)
+    private Tensor Embed(Tensor ids, Tensor? segments)
     {
         var x = _word.forward(ids); // [B, S, D] float32
         if (_positions is not null)
@@ -170,6 +181,11 @@ public sealed class CrammedBert : nn.Module
         {
             var table = SinusoidTable(ids.shape[1], ids.device);
             x = x + (_positionScale is null ? table : _positionScale * table);
+        }
+
+        if (_segments is not null)
+        {
+            x = x + (segments is null ? _segments.weight![0] : _segments.forward(segments));
         }
 
         return x.to(ComputeType);

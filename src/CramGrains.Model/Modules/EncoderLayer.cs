@@ -11,7 +11,7 @@ internal sealed class EncoderLayer : nn.Module
     private readonly ArchitectureRecipe _architecture;
 
     [ComponentName(Name = "norm1")]
-    private readonly Normalization _norm1;
+    private readonly Normalization? _norm1;
 
     [ComponentName(Name = "qkv")]
     private readonly Projection _qkv;
@@ -30,11 +30,12 @@ internal sealed class EncoderLayer : nn.Module
 
     /// <param name="architecture">The shape.</param>
     /// <param name="initial">Draws the starting weights.</param>
-    public EncoderLayer(ArchitectureRecipe architecture, Initializer initial) : base(nameof(EncoderLayer))
+    /// <param name="first">The layer stands right after the embeddings.</param>
+    public EncoderLayer(ArchitectureRecipe architecture, Initializer initial, bool first) : base(nameof(EncoderLayer))
     {
         _architecture = architecture;
         int d = architecture.HiddenSize, f = architecture.FeedForwardSize;
-        _norm1 = new(architecture);
+        _norm1 = first && !architecture.FirstAttentionNorm ? null : new(architecture);
         _qkv = new(d, 3 * d, architecture.AttentionBias, initial, initial.InputStd);
         _out = new(d, d, architecture.AttentionBias, initial, initial.OutputStd);
         _norm2 = new(architecture);
@@ -56,11 +57,11 @@ internal sealed class EncoderLayer : nn.Module
     {
         if (_architecture.NormPlacement == NormPlacement.Pre)
         {
-            x = x + Drop(Attend(_norm1.forward(x), mask, rotary, dropout), dropout);
+            x = x + Drop(Attend(_norm1?.forward(x) ?? x, mask, rotary, dropout), dropout);
             return x + Drop(FeedForward(_norm2.forward(x)), dropout);
         }
 
-        x = _norm1.forward(x + Drop(Attend(x, mask, rotary, dropout), dropout));
+        x = _norm1!.forward(x + Drop(Attend(x, mask, rotary, dropout), dropout)); // only pre-norm may leave it out
         return _norm2.forward(x + Drop(FeedForward(x), dropout));
     }
 

@@ -22,6 +22,8 @@ namespace CramGrains.Model.Recipes;
 /// <param name="Initialization">How matrices start.</param>
 /// <param name="InitializationStd">Standard deviation of the normal initialisations.</param>
 /// <param name="ZeroInitializeOutputs">Attention output and second feed-forward matrix start at zero.</param>
+/// <param name="FirstAttentionNorm">A norm before the first layer's attention; ModernBERT leaves it out, because the embeddings have just been normed.</param>
+/// <param name="SegmentTypes">Rows of a learned table of segments (sentence A, sentence B), as the original BERT has; 0 has none.</param>
 public sealed record ArchitectureRecipe(
     int Layers,
     int HiddenSize,
@@ -43,7 +45,9 @@ public sealed record ArchitectureRecipe(
     double Dropout = 0,
     InitializationKind Initialization = InitializationKind.Normal,
     double InitializationStd = 0.02,
-    bool ZeroInitializeOutputs = false);
+    bool ZeroInitializeOutputs = false,
+    bool FirstAttentionNorm = true,
+    int SegmentTypes = 0);
 
 /// <summary>Feed-forward activations; the gated ones multiply the first half of the width by the activated second half.</summary>
 public enum FeedForwardKind

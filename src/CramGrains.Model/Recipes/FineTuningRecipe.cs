@@ -16,6 +16,8 @@ namespace CramGrains.Model.Recipes;
 /// <param name="Pooling">How token vectors become one vector.</param>
 /// <param name="HeadSize">Width of the tanh layer of the classification head; 0 leaves it out.</param>
 /// <param name="MaximumTrainExamples">Trains on the first so many shuffled examples, for quick trials; scores are then labelled as from a subset.</param>
+/// <param name="Faithful">Repeats the reference's defects: every task warms up for the steps of CoLA's warm-up, the last incomplete batch of an epoch is dropped,
+/// and a single sentence is encoded as a pair with an empty second one.</param>
 public sealed record FineTuningRecipe(
     IReadOnlyList<GlueTaskName> Tasks,
     int Seeds,
@@ -31,7 +33,8 @@ public sealed record FineTuningRecipe(
     double WeightDecay = 0,
     PoolingKind Pooling = PoolingKind.FirstToken,
     int HeadSize = 1024,
-    int? MaximumTrainExamples = null);
+    int? MaximumTrainExamples = null,
+    bool Faithful = false);
 
 /// <summary>The GLUE tasks.</summary>
 public enum GlueTaskName

@@ -89,6 +89,10 @@ internal static class RecipeRules
             shape.NormPlacement == NormPlacement.Pre || !shape.FinalNorm,
             "architecture.final_norm", "cannot go with norm_placement post, whose last layer already ends with a norm", "true",
             "Set final_norm to false.");
+        rules.Check(
+            shape.FirstAttentionNorm || (shape.NormPlacement == NormPlacement.Pre && shape.EmbeddingNorm),
+            "architecture.first_attention_norm", "can be left out only with norm_placement pre and embedding_norm, which stands in for it", "false");
+        rules.Within("architecture.segment_types", shape.SegmentTypes, 0, 16);
     }
 
     private static void Training(TrainingRecipe training, Collector rules)

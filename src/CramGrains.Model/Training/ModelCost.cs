@@ -14,6 +14,7 @@ public static class ModelCost
     {
         long d = architecture.HiddenSize, f = architecture.FeedForwardSize, v = vocabularySize;
         long norm = architecture.Norm == NormKind.LayerNorm ? 2 * d : d;
+        long skipped = architecture.FirstAttentionNorm ? 0 : norm;
         long layer = LayerMatrices(architecture) + 2 * norm
             + (architecture.AttentionBias ? 4 * d : 0)
             + (architecture.FeedForwardBias ? f + d : 0);
@@ -26,7 +27,7 @@ public static class ModelCost
         long head = (architecture.HeadTransform ? d * d + norm + (architecture.FeedForwardBias ? d : 0) : 0)
             + (architecture.TieEmbeddings ? 0 : v * d)
             + (architecture.DecoderBias ? v : 0);
-        return v * d + positions + architecture.Layers * layer + (architecture.EmbeddingNorm ? norm : 0) + (architecture.FinalNorm ? norm : 0) + head;
+        return v * d + positions + architecture.SegmentTypes * d + architecture.Layers * layer - skipped + (architecture.EmbeddingNorm ? norm : 0) + (architecture.FinalNorm ? norm : 0) + head;
     }
 
     /// <summary>Operations of one training token, forward and backward.</summary>

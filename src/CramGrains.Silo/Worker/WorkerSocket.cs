@@ -1,10 +1,3 @@
-using CramGrains.Interfaces.Runs;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-
 namespace CramGrains.Silo.Worker;
 
 /// <summary>The worker's ears: HTTP on a Unix domain socket that only this user can open.</summary>

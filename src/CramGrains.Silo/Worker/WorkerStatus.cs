@@ -27,18 +27,19 @@ internal enum WorkerPhase
 /// <param name="Progress">Latest progress.</param>
 /// <param name="Notices">What the user should know, in order.</param>
 /// <param name="Result">What the job made; null before it ended well.</param>
+[GenerateSerializer, Immutable, Alias("cram.WorkerStatus")]
 internal sealed record WorkerStatus(
-    string RunId,
-    long LeaseEpoch,
-    WorkerJob Job,
-    int ProcessId,
-    WorkerPhase Phase,
-    TerminationReason Reason,
-    string Message,
-    double BudgetUsedSeconds,
-    RunProgress? Progress,
-    IReadOnlyList<string> Notices,
-    WorkerResult? Result);
+    [property: Id(0)] string RunId,
+    [property: Id(1)] long LeaseEpoch,
+    [property: Id(2)] WorkerJob Job,
+    [property: Id(3)] int ProcessId,
+    [property: Id(4)] WorkerPhase Phase,
+    [property: Id(5)] TerminationReason Reason,
+    [property: Id(6)] string Message,
+    [property: Id(7)] double BudgetUsedSeconds,
+    [property: Id(8)] RunProgress? Progress,
+    [property: Id(9)] IReadOnlyList<string> Notices,
+    [property: Id(10)] WorkerResult? Result);
 
 /// <summary>What a job made; fields of other jobs are null.</summary>
 /// <param name="CorpusTokens">Training tokens of the corpus.</param>
@@ -52,18 +53,21 @@ internal sealed record WorkerStatus(
 /// <param name="DeviceName">Product name of the device.</param>
 /// <param name="Scores">Scores of the fine-tuning.</param>
 /// <param name="ExamplesPerSecond">Fine-tuning rate.</param>
+/// <param name="CorpusDigest">Content address of the corpus that was made or found.</param>
+[GenerateSerializer, Immutable, Alias("cram.WorkerResult")]
 internal sealed record WorkerResult(
-    long? CorpusTokens = null,
-    long? OptimizerSteps = null,
-    long? TokensSeen = null,
-    double? HeldOutLossInitial = null,
-    double? HeldOutLoss = null,
-    string? Checkpoint = null,
-    long? Parameters = null,
-    string? Engine = null,
-    string? DeviceName = null,
-    IReadOnlyList<GlueScore>? Scores = null,
-    double? ExamplesPerSecond = null);
+    [property: Id(0)] long? CorpusTokens = null,
+    [property: Id(1)] long? OptimizerSteps = null,
+    [property: Id(2)] long? TokensSeen = null,
+    [property: Id(3)] double? HeldOutLossInitial = null,
+    [property: Id(4)] double? HeldOutLoss = null,
+    [property: Id(5)] string? Checkpoint = null,
+    [property: Id(6)] long? Parameters = null,
+    [property: Id(7)] string? Engine = null,
+    [property: Id(8)] string? DeviceName = null,
+    [property: Id(9)] IReadOnlyList<GlueScore>? Scores = null,
+    [property: Id(10)] double? ExamplesPerSecond = null,
+    [property: Id(11)] string? CorpusDigest = null);
 
 /// <summary>Body of <c>POST /lease</c>, <c>POST /checkpoint</c> and <c>POST /stop</c>; a stale epoch is answered with 409 and changes nothing.</summary>
 /// <param name="LeaseEpoch">Epoch of the sender's lease.</param>

@@ -16,6 +16,8 @@ internal static class ArchitectureShapes
         ("modern", TestRecipes.TinyShape with { Positions = PositionKind.Rotary, QueryKeyNorm = true, ZeroInitializeOutputs = true, Norm = NormKind.RmsNorm }),
         ("swish-gated", TestRecipes.TinyShape with { FeedForward = FeedForwardKind.SwishGated, Positions = PositionKind.Sinusoidal }),
         ("relu", TestRecipes.TinyShape with { FeedForward = FeedForwardKind.Relu, Initialization = InitializationKind.Megatron }),
+        ("segments", TestRecipes.TinyShape with { SegmentTypes = 2 }),
+        ("no-first-norm", TestRecipes.TinyShape with { Positions = PositionKind.Rotary, FirstAttentionNorm = false, HeadTransform = true, DecoderBias = true }),
         ("untied", TestRecipes.TinyShape with { TieEmbeddings = false, EmbeddingNorm = false, FinalNorm = false }),
     ];
 }

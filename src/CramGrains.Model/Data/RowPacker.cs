@@ -1,0 +1,88 @@
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Text;
+
+namespace CramGrains.Model.Data;
+
+/// <summary>Cuts documents into rows of S tokens. Not thread-safe; documents come in order.</summary>
+internal sealed class RowPacker(RowPacking packing, int sequenceLength, RowPacker.RowSink sink)
+{
+    /// <summary>The reference tokenises and cuts this many documents at a time (pretraining_preparation.py, <c>map_setup</c>).</summary>
+    public const int ReferenceGroupDocuments = 1024;
+
+    private readonly int[] _row = new int[sequenceLength];
+    private int _filled;
+    private int _documentsInGroup;
+
+    /// <summary>Receives each complete row; the span is reused.</summary>
+    public delegate void RowSink(ReadOnlySpan<int> row);
+
+    /// <summary>Tokens of documents, separators included, that no row holds.</summary>
+    public long DroppedTokens { get; private set; }
+
+    /// <summary>Adds one document.</summary>
+    /// <param name="ids">Its ids without special tokens; an empty document adds nothing.</param>
+    public void Add(ReadOnlySpan<int> ids)
+    {
+        if (packing == RowPacking.WithinDocument)
+        {
+            AddAlone(ids);
+            return;
+        }
+
+        if (!ids.IsEmpty)
+        {
+            Append(ids);
+            Append([SpecialTokens.Separator]);
+        }
+
+        if (packing == RowPacking.ReferenceGroups && ++_documentsInGroup == ReferenceGroupDocuments)
+        {
+            Complete();
+        }
+    }
+
+    /// <summary>Drops the incomplete row at the end of the documents or of a group.</summary>
+    public void Complete()
+    {
+        DroppedTokens += _filled;
+        _filled = 0;
+        _documentsInGroup = 0;
+    }
+
+    private void Append(ReadOnlySpan<int> ids)
+    {
+        while (!ids.IsEmpty)
+        {
+            var taken = Math.Min(ids.Length, sequenceLength - _filled);
+            ids[..taken].CopyTo(_row.AsSpan(_filled));
+            ids = ids[taken..];
+            _filled += taken;
+            if (_filled == sequenceLength)
+            {
+                sink(_row);
+                _filled = 0;
+            }
+        }
+    }
+
+    private void AddAlone(ReadOnlySpan<int> ids)
+    {
+        var body = sequenceLength - 2;
+        for (; !ids.IsEmpty; ids = ids[Math.Min(body, ids.Length)..])
+        {
+            var part = ids[..Math.Min(body, ids.Length)];
+            if (part.Length < body / 4)
+            {
+                // Mostly padding: dearer to train on than it is worth.
+                DroppedTokens += part.Length;
+                return;
+            }
+
+            _row.AsSpan().Clear(); // [PAD] is 0.
+            _row[0] = SpecialTokens.Classify;
+            part.CopyTo(_row.AsSpan(1));
+            _row[part.Length + 1] = SpecialTokens.Separator;
+            sink(_row);
+        }
+    }
+}

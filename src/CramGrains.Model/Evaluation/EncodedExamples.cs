@@ -1,0 +1,134 @@
+using CramGrains.Model.Text;
+using static TorchSharp.torch;
+
+namespace CramGrains.Model.Evaluation;
+
+/// <summary>Examples as <c>[CLS] a [SEP] b [SEP]</c>, encoded once and kept in managed memory, from which padded batches are cut.</summary>
+/// <remarks>B examples in a batch, S tokens of the longest of them.</remarks>
+internal sealed class EncodedExamples
+{
+    private readonly int[][] _ids;
+    private readonly double[] _labels;
+    private readonly int _maximumLength;
+
+    /// <param name="examples">The examples.</param>
+    /// <param name="encoder">Gives ids without special tokens.</param>
+    /// <param name="maximumLength">Tokens per example, special tokens included.</param>
+    /// <param name="singlesAsPairs">Encodes a single sentence as a pair with an empty second one, as the reference does.</param>
+    /// <param name="cancellation">Stops the encoding.</param>
+    public EncodedExamples(IReadOnlyList<GlueExample> examples, ITextEncoder encoder, int maximumLength, bool singlesAsPairs, CancellationToken cancellation)
+    {
+        _ids = new int[examples.Count][];
+        _labels = [.. examples.Select(example => example.Label)];
+        _maximumLength = maximumLength;
+        Parallel.For(0, examples.Count, new() { CancellationToken = cancellation }, i =>
+        {
+            var first = encoder.Encode(examples[i].First);
+            var second = examples[i].Second is { } text ? encoder.Encode(text) : singlesAsPairs ? [] : null;
+            _ids[i] = Join(first, second, maximumLength);
+        });
+    }
+
+    public int Count => _ids.Length;
+
+    /// <summary>Special tokens around one or two sentences; what is too long is cut from the end of the longer one, a token at a time.</summary>
+    public static int[] Join(IReadOnlyList<int> first, IReadOnlyList<int>? second, int maximumLength)
+    {
+        int a = first.Count, b = second?.Count ?? 0;
+        int special = second is null ? 2 : 3;
+        while (a + b > maximumLength - special)
+        {
+            if (a > b)
+            {
+                a--;
+            }
+            else
+            {
+                b--;
+            }
+        }
+
+        int[] ids = new int[a + b + special];
+        int at = 0;
+        ids[at++] = SpecialTokens.Classify;
+        for (int i = 0; i < a; i++)
+        {
+            ids[at++] = first[i];
+        }
+
+        ids[at++] = SpecialTokens.Separator;
+        if (second is not null)
+        {
+            for (int i = 0; i < b; i++)
+            {
+                ids[at++] = second[i];
+            }
+
+            ids[at] = SpecialTokens.Separator;
+        }
+
+        return ids;
+    }
+
+    /// <summary>All indices, short examples first, equal lengths in their own order: batches of like lengths have little padding.</summary>
+    public int[] ByLength() => [.. Enumerable.Range(0, Count).OrderBy(i => _ids[i].Length)];
+
+    /// <summary>A batch padded to its longest example.</summary>
+    /// <param name="rows">Indices of its examples.</param>
+    /// <param name="multiple">Pads on to a multiple of this, but never beyond the maximum length.</param>
+    /// <param name="device">Where the tensors go; they belong to the caller's dispose scope.</param>
+    public EncodedBatch Batch(ReadOnlySpan<int> rows, int multiple, Device device)
+    {
+        int longest = 0, shortest = int.MaxValue;
+        foreach (int row in rows)
+        {
+            longest = Math.Max(longest, _ids[row].Length);
+            shortest = Math.Min(shortest, _ids[row].Length);
+        }
+
+        int s = Math.Min((longest + multiple - 1) / multiple * multiple, _maximumLength);
+        long[] ids = new long[rows.Length * s]; // zero is [PAD]
+        long[] lengths = new long[rows.Length];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            int[] row = _ids[rows[i]];
+            lengths[i] = row.Length;
+            for (int j = 0; j < row.Length; j++)
+            {
+                ids[(i * s) + j] = row[j];
+            }
+        }
+
+        var mask = shortest == s ? null : arange(s, device: device).unsqueeze(0) < tensor(lengths, device: device).unsqueeze(1); // [B, S]
+        return new(tensor(ids, rows.Length, s, device: device), mask);
+    }
+
+    /// <summary>Class numbers, <c>[B] int64</c>.</summary>
+    public Tensor Classes(ReadOnlySpan<int> rows, Device device)
+    {
+        long[] labels = new long[rows.Length];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            labels[i] = (long)_labels[rows[i]];
+        }
+
+        return tensor(labels, device: device);
+    }
+
+    /// <summary>Scores, <c>[B] float32</c>.</summary>
+    public Tensor Scores(ReadOnlySpan<int> rows, Device device)
+    {
+        float[] labels = new float[rows.Length];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            labels[i] = (float)_labels[rows[i]];
+        }
+
+        return tensor(labels, device: device);
+    }
+}
+
+/// <summary>One batch of inputs.</summary>
+/// <param name="Ids"><c>[B, S] int64</c>.</param>
+/// <param name="Mask"><c>[B, S] bool</c>, true for real tokens; null when nothing is padded.</param>
+internal readonly record struct EncodedBatch(Tensor Ids, Tensor? Mask);

@@ -1,0 +1,68 @@
+using CramGrains.Model.Modules;
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Text;
+using CramGrains.Model.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace CramGrains.Model.Evaluation;
+
+/// <summary>Puts pretrained weights under a fresh classification head.</summary>
+internal static class FineTuningModelFactory
+{
+    private const string WordEmbedding = "word.weight";
+    private const string LearnedPositions = "positions.weight";
+    private const int ShortestUseful = 5; // [CLS] a [SEP] b [SEP]
+    private const ulong HeadStream = 0x68656164; // keeps the head's start from repeating the untrained encoder's, which has the same seed
+
+    /// <exception cref="ArgumentException">The weights do not fit the architecture or the vocabulary; the message names the tensor.</exception>
+    public static FineTunedModel Make(
+        FineTuningRecipe recipe, ArchitectureRecipe architecture, IReadOnlyDictionary<string, Tensor>? weights, ITextEncoder encoder,
+        GlueTask task, int seed, Device device)
+    {
+        int positions = Rows(weights, LearnedPositions) ?? recipe.MaximumLength;
+        int maximumLength = Math.Min(recipe.MaximumLength, positions);
+        if (maximumLength < ShortestUseful)
+        {
+            throw new ArgumentException(
+                $"fine_tuning.maximum_length must be at least {ShortestUseful}, got {maximumLength}. The paper uses 128.", nameof(recipe));
+        }
+
+        // Engines may pad the embedding to a round number of rows; what counts is that it has a row for every id.
+        int rows = Rows(weights, WordEmbedding) ?? encoder.VocabularySize;
+        if (rows < encoder.VocabularySize)
+        {
+            throw new ArgumentException(
+                $"{WordEmbedding} has {rows} rows, but the vocabulary has {encoder.VocabularySize} entries. Is it the vocabulary of this model?",
+                nameof(weights));
+        }
+
+        using var scope = NewDisposeScope();
+        var bert = new CrammedBert(architecture, rows, positions, seed)
+        {
+            DropoutProbability = recipe.Dropout,
+            ComputeType = Precision.ComputeType(PrecisionKind.Auto, device),
+        };
+        try
+        {
+            if (weights is not null)
+            {
+                TensorSet.Copy("pretrained weights", weights, bert.named_parameters().ToDictionary(named => named.name, named => (Tensor)named.parameter));
+            }
+
+            using var generator = new Generator((ulong)seed ^ HeadStream);
+            var head = new ClassificationHead(recipe, architecture.HiddenSize, task.Outputs, architecture.InitializationStd, generator);
+            bert.to(device);
+            head.to(device);
+            return new(task, bert, head, encoder, maximumLength, recipe, device);
+        }
+        catch
+        {
+            bert.Dispose();
+            throw;
+        }
+    }
+
+    private static int? Rows(IReadOnlyDictionary<string, Tensor>? weights, string name) =>
+        weights is not null && weights.TryGetValue(name, out var weight) ? (int)weight.shape[0] : null;
+}

@@ -1,0 +1,52 @@
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Training;
+using static TorchSharp.torch;
+
+namespace CramGrains.Model.Evaluation;
+
+/// <summary>AdamW over what a fine-tuning trains: the encoder and the new head, not the masked-language-model head that came with the weights.</summary>
+internal sealed class FineTuningOptimizer : IDisposable
+{
+    private readonly TrainedParameter[] _parameters;
+    private readonly Tensor[] _gradients;
+    private readonly AdamW _adamW;
+    private readonly double _peak;
+    private long _steps;
+
+    public FineTuningOptimizer(FineTuningRecipe recipe, FineTunedModel model)
+    {
+        using var scope = NewDisposeScope();
+        _parameters = [.. model.Weights().Where(named => !IsPretrainingHead(named.Key)).Select(named => Attach(named.Key, named.Value))];
+        _gradients = [.. _parameters.Select(parameter => parameter.Gradient)];
+        _peak = recipe.LearningRate;
+        _adamW = new(_parameters, new(OptimizerKind.AdamW, _peak, recipe.Beta1, recipe.Beta2, recipe.Epsilon, recipe.WeightDecay));
+    }
+
+    /// <summary>Applies and clears the gradients.</summary>
+    public void Step(double learningRate)
+    {
+        using var frozen = no_grad();
+        _adamW.Step(++_steps, learningRate / _peak);
+        MultiTensor.Zero(_gradients);
+    }
+
+    public void Dispose()
+    {
+        _adamW.Dispose();
+        foreach (var parameter in _parameters)
+        {
+            parameter.Value.Dispose();
+            parameter.Gradient.Dispose();
+        }
+    }
+
+    private static bool IsPretrainingHead(string name) =>
+        name.StartsWith("bert.head.", StringComparison.Ordinal) || name.StartsWith("bert.decoder.", StringComparison.Ordinal);
+
+    // The gradient is made once; autograd adds to it in place, so this handle stays good.
+    private static TrainedParameter Attach(string name, Tensor parameter)
+    {
+        parameter.grad = zeros_like(parameter);
+        return new(name, parameter.detach().DetachFromDisposeScope(), parameter.grad!.DetachFromDisposeScope());
+    }
+}

@@ -1,0 +1,26 @@
+using CramGrains.Interfaces.Runs;
+using CramGrains.Silo.Worker;
+using Orleans.Concurrency;
+
+namespace CramGrains.Silo.Devices;
+
+/// <summary>Looks after the worker on one device; key is the device id, and the activation lives on the device's machine.</summary>
+[Alias("cram.ITrainerGrain")]
+internal interface ITrainerGrain : IGrainWithStringKey
+{
+    /// <summary>Starts a worker for this order; again with the same epoch changes nothing. A later epoch ends what an earlier one left behind.</summary>
+    [Alias("Start"), ResponseTimeout("00:00:20")]
+    Task<StartOutcome> StartAsync(WorkOrder order);
+
+    /// <summary>The worker's last word under this epoch; null when the device does not serve it (any more).</summary>
+    [Alias("Get"), AlwaysInterleave, ResponseTimeout("00:00:05")]
+    Task<WorkerStatus?> GetAsync(long epoch);
+
+    /// <summary>Asks the worker to checkpoint and end. Its end is seen by <see cref="GetAsync"/>.</summary>
+    [Alias("Stop"), ResponseTimeout("00:00:10")]
+    Task StopAsync(long epoch, TerminationReason reason);
+
+    /// <summary>Takes up again what this device was doing, if its silo has been away.</summary>
+    [Alias("Adopt"), ResponseTimeout("00:00:10")]
+    Task AdoptAsync();
+}

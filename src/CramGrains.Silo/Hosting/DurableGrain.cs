@@ -1,0 +1,30 @@
+namespace CramGrains.Silo.Hosting;
+
+/// <summary>A grain whose state is stored by compare-and-swap.</summary>
+/// <remarks>
+/// An activation whose write fails gives way: on a conflict a newer activation owns the state, and on any other error memory and storage no longer
+/// agree. Either way it deactivates and the next call reads afresh. It never writes again with a fresh tag, which would undo the fence.
+/// </remarks>
+internal abstract class DurableGrain<TState>(IPersistentState<TState> storage) : Grain
+{
+    protected const string StorageName = "cram";
+
+    protected TState State => storage.State;
+
+    protected async Task SaveAsync()
+    {
+        try
+        {
+            await storage.WriteStateAsync();
+        }
+        catch
+        {
+            GaveWay = true;
+            DeactivateOnIdle();
+            throw;
+        }
+    }
+
+    /// <summary>True once a write has failed: what is in memory must no longer be acted upon.</summary>
+    protected bool GaveWay { get; private set; }
+}

@@ -1,0 +1,55 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace CramGrains.Silo.Hosting;
+
+/// <summary>Where everything lies in the home folder. Paths only; making them is up to their users.</summary>
+internal sealed class HomeFolder(string root)
+{
+    // sockaddr_un.sun_path holds 108 bytes on Linux, 104 on macOS, the closing zero included.
+    private const int LongestSocketPath = 100;
+
+    public string Root { get; } = Path.GetFullPath(root);
+
+    public string LockFile => Path.Combine(Root, "home.lock");
+
+    /// <summary>Written when the silo is ready, removed at a clean stop.</summary>
+    public string SiloFile => Path.Combine(Root, "silo.json");
+
+    public string Database => Path.Combine(Root, "state", "cram.db");
+
+    public string Corpora => Path.Combine(Root, "corpora");
+
+    public string Corpus(string digest) => Path.Combine(Corpora, digest);
+
+    public string Run(string runId) => Path.Combine(Root, "runs", runId);
+
+    public string RunLog(string runId) => Path.Combine(Run(runId), "run.log");
+
+    public string RunRecipe(string runId) => Path.Combine(Run(runId), "recipe.json");
+
+    /// <summary>Work folder of an attempt of a run.</summary>
+    public string Attempt(string runId, long epoch) => Path.Combine(Run(runId), "attempts", Number(epoch));
+
+    /// <summary>Work folder of an attempt at a corpus; beside the corpora, since a corpus folder appears whole or not at all.</summary>
+    public string CorpusAttempt(string digest, long epoch) => Path.Combine(Root, "preparing", digest, Number(epoch));
+
+    /// <summary>Held by the worker on a device for its whole life. The device id's machine part is left out: the folder is this machine's.</summary>
+    public string DeviceLock(string deviceId) => Path.Combine(Root, "devices", deviceId[(deviceId.IndexOf('/', StringComparison.Ordinal) + 1)..] + ".lock");
+
+    /// <summary>Socket of the worker with this work folder, short enough for the operating system whatever the home folder's name.</summary>
+    public string WorkerSocket(string workFolder)
+    {
+        string name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(workFolder)))[..16] + ".sock";
+        string inHome = Path.Combine(Root, "sockets", name);
+        if (Encoding.UTF8.GetByteCount(inHome) <= LongestSocketPath)
+        {
+            return inHome;
+        }
+
+        string home = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Root)))[..12];
+        return Path.Combine(Path.GetTempPath(), "cram-" + home, name);
+    }
+
+    private static string Number(long epoch) => epoch.ToString(System.Globalization.CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,34 @@
+using System.Text.Json;
+using CramGrains.Silo.Worker;
+
+namespace CramGrains.Silo.Hosting;
+
+/// <summary>The file <c>silo.json</c> in a home folder: how to reach the silo that serves it. Present only while that silo is ready.</summary>
+internal sealed record SiloDescription(
+    int Version,
+    int Pid,
+    string Machine,
+    string GatewayAddress,
+    int GatewayPort,
+    int SiloPort,
+    int HttpPort,
+    string ClusterId,
+    string ServiceId,
+    DateTimeOffset StartedAt)
+{
+    public const int CurrentVersion = 1;
+
+    public void Write(HomeFolder home) => AtomicFile.WriteText(home.SiloFile, JsonSerializer.Serialize(this, WorkerJson.Options));
+
+    public static SiloDescription? TryRead(HomeFolder home)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<SiloDescription>(File.ReadAllText(home.SiloFile), WorkerJson.Options);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or JsonException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using CramGrains.Silo.Devices;
+using CramGrains.Silo.Telemetry;
+using CramGrains.Silo.Worker;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.Runtime.MembershipService.SiloMetadata;
+using Orleans.Storage;
+
+namespace CramGrains.Silo.Hosting;
+
+/// <summary>What every silo consists of, whether embedded, in a cluster or in a test.</summary>
+internal static class SiloHosting
+{
+    public const string StorageName = "cram";
+
+    /// <param name="services">The host's services.</param>
+    /// <param name="configuration">Sections <c>cram:runs</c> and <c>cram:devices</c>.</param>
+    /// <param name="silo">What this silo is.</param>
+    public static void AddCramServices(this IServiceCollection services, IConfiguration configuration, SiloOptions silo)
+    {
+        services.AddOptions<SiloOptions>().Configure(o => (o.Home, o.Machine, o.Devices) = (silo.Home, silo.Machine, silo.Devices)).ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<RunOptions>().Bind(configuration.GetSection("cram:runs")).ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("cram:devices")).ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<RunOptions>, LeaseOrderCheck>();
+        services.AddMetrics();
+        services.AddSingleton(new HomeFolder(silo.Home));
+        services.AddSingleton<WorkerAssignments>();
+        services.AddSingleton<CramMetrics>();
+        services.TryAddSingleton(new SiloClock(TimeProvider.System));
+        services.TryAddSingleton(_ => WorkerCommandLine.OfThisProgram());
+        services.TryAddSingleton<IWorkerHost, ProcessWorkerHost>();
+        services.AddHostedService<ResumeAtStart>();
+    }
+
+    /// <summary>The grains' surroundings that do not depend on where membership and state are kept.</summary>
+    public static ISiloBuilder AddCramGrains(this ISiloBuilder builder, SiloOptions silo)
+    {
+        builder.UseSiloMetadata(new Dictionary<string, string> { [PinToMachineDirector.MachineKey] = silo.Machine });
+        builder.AddPlacementDirector<PinToMachinePlacement, PinToMachineDirector>();
+        builder.AddGrainService<DeviceAgent>();
+        return builder;
+    }
+
+    /// <summary>State in SQLite under the home folder; reminders in memory, since <see cref="ResumeAtStart"/> brings back every unfinished run.</summary>
+    public static ISiloBuilder UseEmbeddedStore(this ISiloBuilder builder)
+    {
+        builder.Services.AddSingleton<IGrainStorageSerializer, StateSerializer>();
+        builder.Services.AddKeyedSingleton<IGrainStorage>(StorageName, (services, _) =>
+            new SqliteGrainStorage(services.GetRequiredService<HomeFolder>().Database, new StateSerializer()));
+        builder.UseInMemoryReminderService();
+        return builder;
+    }
+}

@@ -1,0 +1,172 @@
+using System.Globalization;
+using CramGrains.Interfaces.Runs;
+using CramGrains.Silo.Devices;
+using CramGrains.Silo.Hosting;
+using CramGrains.Silo.Scheduling;
+using CramGrains.Silo.Worker;
+
+namespace CramGrains.Silo.Runs;
+
+/// <summary>
+/// Brings one piece of work to its end: asks for a device, starts a worker there, looks after it, and begins again where that makes sense. Used alike for
+/// corpora, pretraining and fine-tuning. Every step is written before the next one relies on it, and every step may be repeated.
+/// </summary>
+internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, SiloClock clock, AttemptRecord record, Func<Task> save)
+{
+    private ISchedulerQueue Scheduler => grains.GetGrain<ISchedulerQueue>(SchedulerKey.Default);
+
+    private ITrainerGrain Trainer => grains.GetGrain<ITrainerGrain>(record.DeviceId!);
+
+    /// <param name="item">What the scheduler is asked for.</param>
+    /// <param name="order">Makes the order for a lease epoch; null when that epoch has been overtaken.</param>
+    public Task<AttemptStep> AdvanceAsync(WorkItem item, Func<long, Task<WorkOrder?>> order) => record.Phase switch
+    {
+        AttemptPhase.Idle => AskAsync(item),
+        AttemptPhase.Granted => StartAsync(item, order),
+        _ => LookAsync(item),
+    };
+
+    /// <summary>Makes the attempt end for this reason.</summary>
+    /// <returns>True when nothing is left to wait for; else the end is seen by <see cref="AdvanceAsync"/>.</returns>
+    public async Task<bool> StopAsync(WorkItem item, TerminationReason reason)
+    {
+        if (record.Phase == AttemptPhase.Idle)
+        {
+            await Scheduler.ReleaseAsync(item.ItemId, 0);
+            return true;
+        }
+
+        await Trainer.StopAsync(record.Epoch, reason);
+        if (record.Phase == AttemptPhase.Running)
+        {
+            return false;
+        }
+
+        // Granted, and the trainer now stops a worker that a lost call may have started; it will not start another under this epoch.
+        bool started = await Trainer.GetAsync(record.Epoch) is not null;
+        if (started)
+        {
+            record.Phase = AttemptPhase.Running;
+            await save();
+            return false;
+        }
+
+        await Scheduler.ReleaseAsync(item.ItemId, record.Epoch);
+        record.Phase = AttemptPhase.Idle;
+        await save();
+        return true;
+    }
+
+    private async Task<AttemptStep> AskAsync(WorkItem item)
+    {
+        if (record.NotBefore is { } notBefore && clock.UtcNow < notBefore)
+        {
+            return new AttemptWaits(string.Create(CultureInfo.InvariantCulture, $"attempt {record.Number + 1} begins at {notBefore:HH:mm:ss} UTC"));
+        }
+
+        WorkTicket ticket = await Scheduler.RequestAsync(item with { PreferredDevice = record.DeviceId });
+        if (ticket.DeviceId is null)
+        {
+            return new AttemptWaits(ticket.Reason);
+        }
+
+        record.Phase = AttemptPhase.Granted;
+        record.DeviceId = ticket.DeviceId;
+        record.Epoch = ticket.LeaseEpoch;
+        record.Number++;
+        record.NoticesSeen = 0;
+        record.NotBefore = null;
+        record.LastContact = clock.UtcNow;
+        await save();
+        return new AttemptBegan(ticket.DeviceId, ticket.LeaseEpoch, record.Number);
+    }
+
+    private async Task<AttemptStep> StartAsync(WorkItem item, Func<long, Task<WorkOrder?>> order)
+    {
+        if (await order(record.Epoch) is not { } ready)
+        {
+            return await SettleAsync(item, TerminationReason.WorkerLost, $"epoch {record.Epoch} has been overtaken", null);
+        }
+
+        StartOutcome outcome;
+        try
+        {
+            outcome = await Trainer.StartAsync(ready);
+        }
+        catch (Exception problem) when (IsUnreachable(problem))
+        {
+            return await SilentAsync(item);
+        }
+
+        if (!outcome.Accepted)
+        {
+            return await SettleAsync(item, TerminationReason.WorkerLost, outcome.Message, null);
+        }
+
+        record.Phase = AttemptPhase.Running;
+        record.LastContact = clock.UtcNow;
+        await save();
+        return await LookAsync(item);
+    }
+
+    private async Task<AttemptStep> LookAsync(WorkItem item)
+    {
+        WorkerStatus? status;
+        try
+        {
+            status = await Trainer.GetAsync(record.Epoch);
+        }
+        catch (Exception problem) when (IsUnreachable(problem))
+        {
+            return await SilentAsync(item);
+        }
+
+        record.LastContact = clock.UtcNow;
+        return status switch
+        {
+            null => await SettleAsync(item, TerminationReason.WorkerLost, $"{record.DeviceId} no longer knows of epoch {record.Epoch}", null),
+            { Phase: WorkerPhase.Ended } => await SettleAsync(item, status.Reason, status.Message, status),
+            _ => new AttemptRuns(status),
+        };
+    }
+
+    /// <summary>The machine does not answer. Its worker goes on until its own lease ends, so the work may be placed anew only long after that.</summary>
+    private async Task<AttemptStep> SilentAsync(WorkItem item)
+    {
+        record.LastContact ??= clock.UtcNow;
+        TimeSpan silence = clock.UtcNow - record.LastContact.Value;
+        return silence > TimeSpan.FromSeconds(options.MachineLostSeconds)
+            ? await SettleAsync(item, TerminationReason.WorkerLost, $"the machine of {record.DeviceId} has not answered for {silence.TotalSeconds:0} s", null)
+            : new AttemptWaits($"the machine of {record.DeviceId} does not answer; its worker goes on by itself");
+    }
+
+    /// <summary>Ends the attempt. Its owner saves what follows from an end; what follows from a retry is saved here.</summary>
+    private async Task<AttemptStep> SettleAsync(WorkItem item, TerminationReason reason, string message, WorkerStatus? status)
+    {
+        // The lease ends first: should that fail, the next look finds the attempt as it was and settles it again.
+        await Scheduler.ReleaseAsync(item.ItemId, record.Epoch);
+        AfterAttempt next = TerminationReasons.Next(reason);
+        bool failed = next == AfterAttempt.RetryAsFailure;
+        record.Failures += failed ? 1 : 0;
+        record.NotBefore = failed ? clock.UtcNow + Backoff(record.Failures) : null;
+        record.Phase = AttemptPhase.Idle;
+        if (next == AfterAttempt.End)
+        {
+            return new AttemptEnded(reason, message, status);
+        }
+
+        if (failed && record.Failures >= options.MaxAttempts)
+        {
+            return new AttemptEnded(TerminationReason.AttemptsExhausted, $"{record.Failures} attempts failed; the last: {message}", status);
+        }
+
+        await save();
+        return new AttemptRetries(reason, message, status);
+    }
+
+    private TimeSpan Backoff(int failures) =>
+        TimeSpan.FromSeconds(Math.Min(options.BackoffMaximumSeconds, options.BackoffSeconds * Math.Pow(2, Math.Min(failures - 1, 30))));
+
+    // The machine is down or cut off, or its silo is starting; bugs of ours are none of these.
+    private static bool IsUnreachable(Exception problem) => problem is OrleansException or TimeoutException;
+}

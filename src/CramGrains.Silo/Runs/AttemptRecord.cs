@@ -1,0 +1,44 @@
+using System.Text.Json.Serialization;
+
+namespace CramGrains.Silo.Runs;
+
+/// <summary>How far the current attempt is. Values are stored; they are never renumbered or reused.</summary>
+internal enum AttemptPhase
+{
+    /// <summary>There is none: it waits for a device.</summary>
+    Idle = 0,
+
+    /// <summary>It has a lease; whether its worker has been started is not certain.</summary>
+    Granted = 1,
+
+    /// <summary>Its worker has been started.</summary>
+    Running = 2,
+}
+
+/// <summary>The attempts at one piece of work, part of its owner's durable state.</summary>
+internal sealed class AttemptRecord
+{
+    public AttemptPhase Phase { get; set; }
+
+    /// <summary>Attempts begun.</summary>
+    public int Number { get; set; }
+
+    /// <summary>Attempts that count as failed.</summary>
+    public int Failures { get; set; }
+
+    /// <summary>Lease epoch of the current or last attempt.</summary>
+    public long Epoch { get; set; }
+
+    /// <summary>Device of the current or last attempt.</summary>
+    public string? DeviceId { get; set; }
+
+    /// <summary>The next attempt waits until then.</summary>
+    public DateTimeOffset? NotBefore { get; set; }
+
+    /// <summary>Notices of the current attempt's worker that have been taken over.</summary>
+    public int NoticesSeen { get; set; }
+
+    /// <summary>When the device's machine last answered; counted from activation on, since nobody asked before.</summary>
+    [JsonIgnore]
+    public DateTimeOffset? LastContact { get; set; }
+}

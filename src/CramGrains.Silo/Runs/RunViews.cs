@@ -1,0 +1,29 @@
+using CramGrains.Interfaces.Runs;
+using CramGrains.Silo.Evaluation;
+
+namespace CramGrains.Silo.Runs;
+
+/// <summary>A run's durable state as others see it.</summary>
+internal static class RunViews
+{
+    public static RunView View(string runId, RunRecord run, RunProgress? progress) => new(
+        runId, run.Name, run.Request!.User, run.State, run.Reason, run.Message, run.SubmittedAt, run.EndedAt, run.RecipeDigest, run.CorpusDigest,
+        run.Pretraining.DeviceId, run.Pretraining.Epoch, run.Pretraining.Number, run.BudgetSeconds, run.BudgetUsedSeconds, progress, [.. run.Notices]);
+
+    public static RunReport Report(string runId, RunRecord run, RunProgress? progress)
+    {
+        RunProgress? trained = run.State == RunState.Pretraining ? progress : run.Progress;
+        long tokens = run.Result?.TokensSeen ?? trained?.TokensSeen ?? 0;
+        string? device = run.Pretraining.DeviceId is { } id && run.Result?.DeviceName is { } name ? $"{id} ({name})" : run.Pretraining.DeviceId;
+        List<GlueScore> scores = [.. run.Glue.SelectMany(g => g.Scores)];
+        return new RunReport(
+            runId, run.Name, run.State, run.Reason, run.Message, run.BudgetSeconds, run.BudgetUsedSeconds,
+            run.Result?.OptimizerSteps ?? trained?.OptimizerSteps ?? 0,
+            tokens,
+            run.BudgetUsedSeconds > 0 ? tokens / run.BudgetUsedSeconds : 0,
+            run.Result?.HeldOutLossInitial ?? run.HeldOutLossInitial,
+            run.Result?.HeldOutLoss ?? trained?.HeldOutLossNats,
+            run.Pretraining.Number, run.Result?.Checkpoint, run.Result?.Parameters, device, run.Result?.Engine,
+            run.CorpusDigest, run.CorpusTokens, run.RecipeDigest, run.RecipeJson, scores, GlueSummary.Averages(scores), [.. run.Notices]);
+    }
+}

@@ -1,0 +1,102 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using CramGrains.Interfaces.Devices;
+using CramGrains.Interfaces.Runs;
+using CramGrains.Silo.Runs;
+
+namespace CramGrains.Silo.Telemetry;
+
+/// <summary>The meter <c>CramGrains</c>: what the grains on this silo know, read when somebody scrapes. Series of a run live as long as the run does.</summary>
+internal sealed class CramMetrics : IDisposable
+{
+    public const string MeterName = "CramGrains";
+
+    private readonly Meter _meter;
+    private readonly ConcurrentDictionary<string, RunView> _runs = new();
+    private readonly ConcurrentDictionary<(string Run, string Task, string Metric, int Seed), double> _scores = new();
+    private readonly Counter<long> _fenceRejections;
+    private volatile int _waiting;
+    private volatile IReadOnlyList<DeviceView> _devices = [];
+
+    public CramMetrics(IMeterFactory meters)
+    {
+        _meter = meters.Create(MeterName);
+        _fenceRejections = _meter.CreateCounter<long>("cram_fence_rejections", description: "Writes refused because their lease epoch was stale.");
+        _meter.CreateObservableGauge("cram_queue_depth", () => _waiting, description: "Work items that wait for a place.");
+        _meter.CreateObservableGauge("cram_device_state", DeviceStates, description: "1 for the state that the device is in.");
+        _meter.CreateObservableGauge("cram_glue_score", Scores, description: "Scores of active runs.");
+        _meter.CreateObservableGauge("cram_runs", ActiveRuns, description: "Active runs on this silo by state.");
+        RunCounter("cram_run_tokens", "Training tokens read.", p => p.TokensSeen);
+        RunCounter("cram_run_optimizer_steps", "Optimizer steps.", p => p.OptimizerSteps);
+        RunGauge("cram_run_tokens_per_second", "Latest rate.", p => p.TokensPerSecond);
+        RunGauge("cram_run_loss", "Latest training loss, nats.", p => p.LossNats);
+        RunGauge("cram_run_heldout_loss", "Latest held-out loss, nats.", p => p.HeldOutLossNats);
+        RunGauge("cram_run_learning_rate", "Latest learning rate.", p => p.LearningRate);
+        RunGauge("cram_run_gradient_norm", "Latest gradient norm before clipping.", p => p.GradientNorm);
+        RunGauge("cram_run_batch_size", "Rows in the last batch.", p => p.BatchSize);
+        RunGauge("cram_checkpoint_age_seconds", "Age of the newest checkpoint.", p => p.CheckpointAgeSeconds);
+        RunGauge("cram_checkpoint_duration_seconds", "Time the newest checkpoint took to write.", p => p.CheckpointSeconds);
+        ViewGauge("cram_run_budget_seconds", "Budget.", v => v.BudgetSeconds);
+        ViewGauge("cram_run_budget_used_seconds", "Training seconds charged.", v => v.BudgetUsedSeconds);
+        ViewGauge("cram_run_budget_left_seconds", "Budget that is left.", v => Math.Max(0, v.BudgetSeconds - v.BudgetUsedSeconds));
+        ViewGauge("cram_run_attempts", "Pretraining attempts begun.", v => v.Attempts);
+    }
+
+    public void PublishRun(RunView view) => _runs[view.RunId] = view;
+
+    public void PublishScore(string runId, GlueScore score) => _scores[(runId, score.Task, score.Metric, score.Seed)] = score.Value;
+
+    /// <summary>Ends the series of a run.</summary>
+    public void RemoveRun(string runId)
+    {
+        _runs.TryRemove(runId, out _);
+        foreach (var key in _scores.Keys.Where(k => k.Run == runId))
+        {
+            _scores.TryRemove(key, out _);
+        }
+    }
+
+    public void PublishScheduler(int waiting, IReadOnlyList<DeviceView> devices)
+    {
+        _waiting = waiting;
+        _devices = devices;
+    }
+
+    public void FenceRejected(string what) => _fenceRejections.Add(1, new KeyValuePair<string, object?>("what", what));
+
+    public void Dispose() => _meter.Dispose();
+
+    private void RunGauge(string name, string description, Func<RunProgress, double?> value) =>
+        _meter.CreateObservableGauge(name, () => OfPretraining(value), description: description);
+
+    private void RunCounter(string name, string description, Func<RunProgress, double?> value) =>
+        _meter.CreateObservableCounter(name, () => OfPretraining(value), description: description);
+
+    private void ViewGauge(string name, string description, Func<RunView, double> value) =>
+        _meter.CreateObservableGauge(name, () => _runs.Values.Select(v => new Measurement<double>(value(v), Run(v))).ToList(), description: description);
+
+    private List<Measurement<double>> OfPretraining(Func<RunProgress, double?> value) =>
+        [.. from view in _runs.Values
+            where view.State == RunState.Pretraining && view.Progress is not null
+            let measured = value(view.Progress!)
+            where measured is not null
+            select new Measurement<double>(measured.Value, Run(view))];
+
+    private List<Measurement<int>> DeviceStates() =>
+        [.. from device in _devices
+            from state in Enum.GetValues<DeviceState>()
+            select new Measurement<int>(
+                device.State == state ? 1 : 0,
+                new KeyValuePair<string, object?>("device", device.DeviceId), new KeyValuePair<string, object?>("state", Words.Of(state)))];
+
+    private List<Measurement<double>> Scores() =>
+        [.. _scores.Select(s => new Measurement<double>(
+            s.Value,
+            new KeyValuePair<string, object?>("run", s.Key.Run), new KeyValuePair<string, object?>("task", s.Key.Task),
+            new KeyValuePair<string, object?>("metric", s.Key.Metric), new KeyValuePair<string, object?>("seed", s.Key.Seed)))];
+
+    private List<Measurement<int>> ActiveRuns() =>
+        [.. _runs.Values.GroupBy(v => v.State).Select(g => new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", Words.Of(g.Key))))];
+
+    private static KeyValuePair<string, object?> Run(RunView view) => new("run", view.RunId);
+}

@@ -1,0 +1,140 @@
+using System.Text.Json.Nodes;
+using CramGrains.Model.Recipes;
+
+namespace CramGrains.Model.Tests.Recipes;
+
+public sealed class RecipeLoaderTests
+{
+    private static readonly string Tiny = RecipeJson.ToCanonicalJson(TestRecipes.Tiny());
+
+    public static TheoryData<string> Files => [.. Directory.EnumerateFiles(Path.Combine(Goldens.Repository, "recipes"), "*.json").Select(path => Path.GetFileName(path)!)];
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Load_RecipeOfTheRepository_HasNoProblems(string file)
+    {
+        var result = RecipeLoader.Load(File.ReadAllText(Path.Combine(Goldens.Repository, "recipes", file)), file, []);
+        Assert.Empty(result.Problems);
+        Assert.Equal(Path.GetFileNameWithoutExtension(file), result.Recipe!.Name);
+    }
+
+    [Fact]
+    public void Load_CanonicalJson_GivesTheSameRecipeBack()
+    {
+        var loaded = RecipeLoader.Load(Tiny, "tiny.json", []).Recipe!;
+        Assert.Equal(RecipeJson.Digest(TestRecipes.Tiny()), RecipeJson.Digest(loaded));
+    }
+
+    [Theory]
+    [InlineData("training.mask_fraction", "25", "x.json: training.mask_fraction must be in (0, 1), got 25. Use 0.25 for 25 %.")]
+    [InlineData("training.mask_fracton", "0.25", "x.json: training.mask_fracton is not a known key. Did you mean 'mask_fraction'?")]
+    [InlineData("training.batch_size", "7", "x.json: training.batch_size must be a multiple of training.microbatch_size (3), got 7.")]
+    [InlineData("training.batch_size", "3.5", "x.json: training.batch_size must be a whole number up to 2147483647, got 3.5.")]
+    [InlineData("training.batch_size", "null", "x.json: training.batch_size is null. Give it a value or leave the key out if it is optional.")]
+    [InlineData("training.optimizer.kind", "\"sgd\"", "x.json: training.optimizer.kind must be one of adam-w, muon, got \"sgd\".")]
+    [InlineData("training.optimizer.kind", "\"muon\"", "x.json: training.optimizer.muon_learning_rate is needed with kind muon, got nothing.")]
+    [InlineData("training.schedule.warmup_fraction", "0.1", "x.json: training.schedule.warmup_fraction must be 0 with kind triangle2, whose shape has none, got 0.1.")]
+    [InlineData("architecture.heads", "5", "x.json: architecture.hidden_size must be a multiple of architecture.heads (5), got 32.")]
+    [InlineData("architecture.norm_placement", "\"post\"", "x.json: architecture.final_norm cannot go with norm_placement post, whose last layer already ends with a norm, got true. Set final_norm to false.")]
+    [InlineData("checkpoints.keep", "1", "x.json: checkpoints.keep must be in [2, 10000], got 1. Keep 2 or more, so that a torn checkpoint has one before it.")]
+    [InlineData("budget_hours", "24", "x.json: budget_hours, budget_tokens, budget_exaflop must be given exactly once, got 2. Keep one of them.")]
+    [InlineData("corpus.sources.0.path", "\"a.txt\"", "x.json: corpus.sources.0.path must be absent for kind dotnet-reference, got \"a.txt\".")]
+    [InlineData("corpus.sources", "[]", "x.json: corpus.sources must name at least one source, got none.")]
+    [InlineData("seed", "\"one\"", "x.json: seed must be a whole number up to 2147483647, got \"one\".")]
+    [InlineData("architecture", "4", "x.json: architecture must be an object { ... }, got 4.")]
+    public void Load_WrongValue_IsNamedWithItsPathAndAdvice(string path, string value, string expected)
+    {
+        var result = RecipeLoader.Load(With(path, JsonNode.Parse(value)), "x.json", []);
+        Assert.Null(result.Recipe);
+        Assert.Contains(expected, result.Problems);
+    }
+
+    [Fact]
+    public void Load_MissingKey_IsNamed()
+    {
+        var root = JsonNode.Parse(Tiny)!;
+        root["training"]!.AsObject().Remove("mask_fraction");
+        Assert.Equal(["x.json: training.mask_fraction is missing. It has no default; add it."], RecipeLoader.Load(root.ToJsonString(), "x.json", []).Problems);
+    }
+
+    [Fact]
+    public void Load_DuplicateKey_IsNamed()
+    {
+        string twice = Tiny.Replace("\"mask_fraction\": 0.25,", "\"mask_fraction\": 0.25, \"mask_fraction\": 0.15,", StringComparison.Ordinal);
+        Assert.Equal(["x.json: training.mask_fraction is given more than once. Keep one of them."], RecipeLoader.Load(twice, "x.json", []).Problems);
+    }
+
+    [Fact]
+    public void Load_SeveralProblems_ListsThemAll()
+    {
+        var root = JsonNode.Parse(Tiny)!;
+        root["seed"] = -1;
+        root["training"]!["mask_fraction"] = 2;
+        root["architecture"]!["layers"] = 0;
+        Assert.Equal(3, RecipeLoader.Load(root.ToJsonString(), "x.json", []).Problems.Count);
+    }
+
+    [Theory]
+    [InlineData("{ \"name\": ", "x.json: line 1: not valid JSON")]
+    [InlineData("", "x.json: line 1: not valid JSON")]
+    [InlineData("[1]", "x.json: expected one JSON object { ... }, got a list.")]
+    public void Load_NoRecipeAtAll_SaysSo(string text, string expected) => Assert.StartsWith(expected, Assert.Single(RecipeLoader.Load(text, "x.json", []).Problems), StringComparison.Ordinal);
+
+    [Fact]
+    public void Load_Overrides_BecomePartOfTheRecipe()
+    {
+        var recipe = RecipeLoader.Load(
+            Tiny, "x.json", ["training.mask_fraction=0.15", "name=other", "fine_tuning.tasks=cola,mrpc", "training.mask_fraction_end=0.1", "corpus.sources.0.weight=2"]).Recipe!;
+        Assert.Equal(0.15, recipe.Training.MaskFraction);
+        Assert.Equal(0.1, recipe.Training.MaskFractionEnd);
+        Assert.Equal("other", recipe.Name);
+        Assert.Equal([GlueTaskName.Cola, GlueTaskName.Mrpc], recipe.FineTuning.Tasks);
+        Assert.Equal(2, recipe.Corpus.Sources[0].Weight);
+    }
+
+    [Fact]
+    public void Load_OverrideOfABudget_ReplacesTheRecipes()
+    {
+        var recipe = RecipeLoader.Load(Tiny, "x.json", ["budget_hours=2"]).Recipe!;
+        Assert.Equal(2, recipe.BudgetHours);
+        Assert.Null(recipe.BudgetTokens);
+    }
+
+    [Theory]
+    [InlineData("training.mask_fracton=0.15", "--set training.mask_fracton: training.mask_fracton is not a known key. Did you mean 'mask_fraction'?")]
+    [InlineData("training.mask_fraction", "--set training.mask_fraction: expected key.path=value, for example --set training.mask_fraction=0.15.")]
+    [InlineData("corpus.sources.3.weight=2", "--set corpus.sources.3.weight: the recipe has no corpus.sources.3 to set a key of.")]
+    [InlineData("seed.more=1", "--set seed.more: seed.more is not a known key.")]
+    [InlineData("training.mask_fraction=half", "x.json: training.mask_fraction must be a number, got \"half\".")]
+    public void Load_WrongOverride_IsNamed(string text, string expected) => Assert.Equal([expected], RecipeLoader.Load(Tiny, "x.json", [text]).Problems);
+
+    [Fact]
+    public void Load_BudgetSecondsAndCorpusPaths_ReplaceTheRecipes()
+    {
+        var recipe = RecipeLoader.Load(Tiny, "x.json", [], budgetSeconds: 60, corpusPaths: ["/a.txt", "/b"]).Recipe!;
+        Assert.Equal(60.0 / 3600, recipe.BudgetHours);
+        Assert.Null(recipe.BudgetTokens);
+        Assert.Equal([new(CorpusSourceKind.Text, "/a.txt"), new(CorpusSourceKind.Text, "/b")], recipe.Corpus.Sources);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-5)]
+    [InlineData(double.NaN)]
+    public void Load_BudgetOfNothing_IsRefused(double seconds) =>
+        Assert.Contains("budget_hours must be in (0, 100000]", Assert.Single(RecipeLoader.Load(Tiny, "x.json", [], budgetSeconds: seconds).Problems), StringComparison.Ordinal);
+
+    private static string With(string path, JsonNode? value)
+    {
+        var root = JsonNode.Parse(Tiny)!;
+        var node = root;
+        string[] keys = path.Split('.');
+        foreach (string key in keys[..^1])
+        {
+            node = int.TryParse(key, out int index) ? node[index]! : node[key]!;
+        }
+
+        node[keys[^1]] = value;
+        return root.ToJsonString();
+    }
+}
