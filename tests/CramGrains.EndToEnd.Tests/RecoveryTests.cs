@@ -81,10 +81,10 @@ public sealed class RecoveryTests
             : [];
     }
 
-    private static Task WaitForCheckpointAsync(Home home, string run) =>
+    private static Task<List<string>> WaitForCheckpointAsync(Home home, string run) =>
         Home.WaitForAsync("a checkpoint", Patience, () => Task.FromResult(Checkpoints(home, run)), folders => folders.Count > 0);
 
-    private static Task WaitForStepsAsync(Home home, string run, long beyond) =>
+    private static Task<JsonElement> WaitForStepsAsync(Home home, string run, long beyond) =>
         Home.WaitForAsync($"more than {beyond} optimizer steps", Patience, () => home.ShowAsync(run), view => Steps(view) > beyond);
 
     private static long Steps(JsonElement view) =>

@@ -1,18 +1,14 @@
 using CramGrains.Model.Recipes;
+using CramGrains.Model.Training;
 
 namespace CramGrains.Model.Data;
 
-/// <summary>Where a <see cref="MicrobatchLoader"/> stands; all that a checkpoint has to keep of it.</summary>
-/// <param name="Microbatches">Microbatches filled since the run began; index of the next one's mask stream.</param>
-/// <param name="Rows">Rows read since the run began, over all epochs.</param>
-public readonly record struct LoaderState(long Microbatches, long Rows);
-
 /// <summary>Fills masked microbatches from rows: in stored order in the first epoch, in a seeded shuffle in each later one. Not thread-safe.</summary>
 /// <remarks>
-/// Streams: <c>mask</c>, by microbatch; <c>shuffle</c>, by epoch. Both are pure functions of the seed, so the same seed and state give the
-/// same microbatches, and nothing is allocated per microbatch.
+/// Streams: <c>mask</c>, by microbatch; <c>shuffle</c>, by epoch. Both are pure functions of the seed, so the same seed and position give
+/// the same microbatches, and nothing is allocated per microbatch.
 /// </remarks>
-public sealed class MicrobatchLoader
+public sealed class MicrobatchLoader : IMicrobatchSource
 {
     private readonly ITokenRows _rows;
     private readonly long _seed;
@@ -20,6 +16,7 @@ public sealed class MicrobatchLoader
     private readonly Masker _masker;
     private RowPermutation _order;
     private long _orderEpoch;
+    private long _position;
 
     /// <summary>Makes a loader that stands at the start.</summary>
     /// <param name="rows">Rows to train on.</param>
@@ -47,19 +44,19 @@ public sealed class MicrobatchLoader
     /// <summary>Rows per microbatch (B).</summary>
     public int MicrobatchRows { get; }
 
-    /// <summary>Where the loader stands.</summary>
-    public LoaderState State { get; private set; }
+    /// <summary>Microbatches filled since the run began; all that a checkpoint keeps of the loader. Setting it goes on from there, bit for bit.</summary>
+    public long Position
+    {
+        get => _position;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            _position = value;
+        }
+    }
 
     /// <summary>Passes over all rows that are complete.</summary>
-    public long Epoch => State.Rows / _rows.Count;
-
-    /// <summary>Goes to a state, its own or that of another loader over the same rows with the same seed.</summary>
-    public void Restore(LoaderState state)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(state.Microbatches);
-        ArgumentOutOfRangeException.ThrowIfNegative(state.Rows);
-        State = state;
-    }
+    public long Epoch => _position * MicrobatchRows / _rows.Count;
 
     /// <summary>Makes a microbatch to fill, with room for the largest mask fraction of the run.</summary>
     /// <param name="maximumMaskFraction">In (0, 1).</param>
@@ -78,16 +75,16 @@ public sealed class MicrobatchLoader
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, microbatch.Positions.Length, nameof(maskFraction));
         for (var i = 0; i < MicrobatchRows; i++)
         {
-            _rows.CopyRow(RowAt(State.Rows + i), microbatch.Ids.AsSpan(i * _rows.SequenceLength, _rows.SequenceLength));
+            _rows.CopyRow(RowAt((_position * MicrobatchRows) + i), microbatch.Ids.AsSpan(i * _rows.SequenceLength, _rows.SequenceLength));
         }
 
-        _masker.Mask(microbatch, count, new CounterRandom(_maskStream, (ulong)State.Microbatches));
-        State = new LoaderState(State.Microbatches + 1, State.Rows + MicrobatchRows);
+        _masker.Mask(microbatch, count, new CounterRandom(_maskStream, (ulong)_position));
+        _position++;
     }
 
-    private long RowAt(long position)
+    private long RowAt(long row)
     {
-        var (epoch, place) = Math.DivRem(position, _rows.Count);
+        var (epoch, place) = Math.DivRem(row, _rows.Count);
         if (epoch == 0)
         {
             return place;

@@ -12,9 +12,6 @@ namespace CramGrains.Model.Training;
 /// </remarks>
 internal sealed class HeldOutLoss
 {
-    /// <summary>Fraction of a row that is masked.</summary>
-    public const double MaskFraction = 0.15;
-
     private readonly ITokenRows _rows;
     private readonly int _vocabularySize;
     private readonly int _maskedPerRow;
@@ -32,7 +29,7 @@ internal sealed class HeldOutLoss
 
         _rows = rows;
         _vocabularySize = recipe.Corpus.VocabularySize;
-        _maskedPerRow = MaskedPerRow(rows.SequenceLength);
+        _maskedPerRow = MaskCount.PerRow(rows.SequenceLength, MaskCount.HeldOutFraction);
         _row = new int[rows.SequenceLength];
         _places = new int[rows.SequenceLength];
         Count = (int)Math.Min(recipe.HeldOut.Rows, rows.Count);
@@ -40,9 +37,6 @@ internal sealed class HeldOutLoss
 
     /// <summary>Rows that are measured.</summary>
     public int Count { get; }
-
-    /// <summary>Masked positions of one row.</summary>
-    public static int MaskedPerRow(int sequenceLength) => Math.Max(1, (int)Math.Round(MaskFraction * sequenceLength));
 
     /// <summary>Measures the loss.</summary>
     /// <param name="engine">The model.</param>

@@ -36,6 +36,26 @@ public sealed class Pretrainer
     private double _secondsPerMicrobatch;
     private double _secondsPerMicrobatchBefore;
 
+    /// <summary>Makes a loop that has not begun.</summary>
+    /// <param name="recipe">The run.</param>
+    /// <param name="training">Rows to train on; stay the caller's, like all that follows.</param>
+    /// <param name="heldOut">Rows of the held-out loss.</param>
+    /// <param name="engine">The model and its optimizer.</param>
+    /// <param name="checkpoints">Where checkpoints go.</param>
+    /// <param name="time">The budget's clock.</param>
+    /// <param name="events">Told of all that happens, on the thread of <see cref="Run"/>.</param>
+    /// <param name="corpusDigest">Identity of the corpus; checkpoints of another are refused.</param>
+    /// <exception cref="CorpusException">There are fewer training rows than a microbatch holds.</exception>
+    public Pretrainer(
+        Recipe recipe, ITokenRows training, ITokenRows heldOut, IPretrainingEngine engine,
+        CheckpointStore checkpoints, TimeProvider time, IProgress<TrainingEvent> events, string corpusDigest)
+        : this(
+            recipe,
+            new MicrobatchLoader(training, recipe.Corpus.VocabularySize, recipe.Training.MicrobatchSize, recipe.Seed, recipe.Training.Masking),
+            heldOut, engine, checkpoints, time, events, corpusDigest)
+    {
+    }
+
     internal Pretrainer(
         Recipe recipe, IMicrobatchSource source, ITokenRows heldOut, IPretrainingEngine engine,
         CheckpointStore checkpoints, TimeProvider time, IProgress<TrainingEvent> events, string corpusDigest)
@@ -55,7 +75,7 @@ public sealed class Pretrainer
     public static int MaximumMasked(Recipe recipe)
     {
         int rows = recipe.Training.MicrobatchSize, s = recipe.Corpus.SequenceLength;
-        return Math.Max((int)Math.Round(recipe.Training.MaskFraction * rows * s), rows * HeldOutLoss.MaskedPerRow(s));
+        return Math.Max(MaskCount.PerMicrobatch(rows, s, recipe.Training.MaskFraction), MaskCount.PerMicrobatch(rows, s, MaskCount.HeldOutFraction));
     }
 
     /// <summary>Trains until the budget is used up or a stop is asked for, from the newest good checkpoint if there is one.</summary>

@@ -54,14 +54,15 @@ internal static class Doctor
             var found = TorchRuntime.Load(Environment.GetEnvironmentVariable("CRAM_LIBTORCH"));
             using var probe = torch.ones(2, 2).sum();
             usable = probe.item<float>() == 4f;
+            var detail = $"{found.Version ?? "version unknown"}, {found.Source}";
             library = usable
-                ? new DoctorCheck("libtorch", DoctorVerdict.Ok, found.Description)
-                : new DoctorCheck("libtorch", DoctorVerdict.Error, $"{found.Description}, but 2 x 2 ones do not sum to 4.", "Reinstall libtorch.");
+                ? new DoctorCheck("libtorch", DoctorVerdict.Ok, detail)
+                : new DoctorCheck("libtorch", DoctorVerdict.Error, $"{detail}, but 2 x 2 ones do not sum to 4.", "Reinstall libtorch.");
         }
-        catch (Exception problem) when (problem is TypeInitializationException or DllNotFoundException or NotSupportedException or IOException or TorchRuntimeException)
+        catch (TorchLoadException problem)
         {
             library = new DoctorCheck(
-                "libtorch", DoctorVerdict.Error, (problem.InnerException ?? problem).Message,
+                "libtorch", DoctorVerdict.Error, problem.Message,
                 "Build without -p:CramLibTorch=none, or point CRAM_LIBTORCH at the torch/lib folder of a Python install of torch 2.10 or 2.11.");
         }
 

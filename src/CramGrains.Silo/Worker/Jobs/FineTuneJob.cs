@@ -33,10 +33,10 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
         board.Update(status => status with { Phase = WorkerPhase.Running, Message = phase });
         var progress = new DirectProgress<TrainingEvent>(happened => Show(phase, happened));
         var result = FineTuner.Run(
-            recipe.FineTuning, recipe.Architecture, checkpoint.State.Weights, corpus.Encoder, assignment.GlueFolder!, task, recipe.Seed + assignment.Seed, device, progress, orders.Stopping);
+            recipe.FineTuning, recipe.Architecture, checkpoint.State.Weights, corpus.Encoder, assignment.GlueFolder!, task, assignment.Seed, device, progress, orders.Stopping);
         Finished = true;
         return new WorkerResult(
-            Scores: [.. result.Scores.Select(score => new Interfaces.Runs.GlueScore(score.Task, score.Metric, score.Value, assignment.Seed, score.Subset))],
+            Scores: [.. result.Scores.Select(score => new Interfaces.Runs.GlueScore(score.Task, score.Metric.Id(), score.Value, assignment.Seed, score.Subset))],
             ExamplesPerSecond: result.ExamplesPerSecond);
     }
 

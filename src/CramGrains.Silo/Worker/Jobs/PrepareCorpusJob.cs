@@ -18,7 +18,7 @@ internal sealed class PrepareCorpusJob(WorkerAssignment assignment, WorkerBoard 
         var progress = new DirectProgress<CorpusProgress>(Show);
         var manifest = CorpusBuilder.Prepare(recipe.Corpus, assignment.CorporaFolder, progress, orders.Stopping);
         Finished = true;
-        return new WorkerResult(CorpusTokens: manifest.TrainingRows * recipe.Corpus.SequenceLength);
+        return new WorkerResult(CorpusTokens: manifest.TrainingTokens, CorpusDigest: manifest.Digest);
     }
 
     public void Dispose()

@@ -3,7 +3,6 @@ using System.Text.Json;
 using CramGrains.Interfaces.Runs;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Data;
-using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
 
 namespace CramGrains.Silo.Worker.Jobs;
