@@ -1,3 +1,4 @@
+using CramGrains.Silo.Commands;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Worker;
 
@@ -5,6 +6,7 @@ return args switch
 {
     ["serve", .. var rest] => await ServeProgram.RunAsync(rest),
     ["worker", "--assignment", var file] => await WorkerProgram.RunAsync(file),
+    ["bench", .. var rest] => BenchCommand.Run(rest),
     ["doctor", "--json"] => Doctor.Run(Console.Out),
     _ => await UsageAsync(),
 };
