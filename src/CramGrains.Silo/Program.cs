@@ -9,6 +9,7 @@ return args switch
     ["data", .. var rest] => DataCommand.Run(rest),
     ["estimate", .. var rest] => EstimateCommand.Run(rest),
     ["export", .. var rest] => ExportCommand.Run(rest),
+    ["bench", .. var rest] => BenchCommand.Run(rest),
     ["doctor", "--json"] => Doctor.Run(Console.Out),
     _ => await UsageAsync(),
 };

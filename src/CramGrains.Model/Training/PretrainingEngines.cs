@@ -1,3 +1,4 @@
+using CramGrains.Model.Cuda;
 using CramGrains.Model.Recipes;
 using TorchSharp;
 
@@ -10,11 +11,23 @@ public static class PretrainingEngines
     /// <param name="recipe">The run.</param>
     /// <param name="vocabularySize">Entries of the corpus' vocabulary (V).</param>
     /// <param name="device">Where to train.</param>
+    /// <param name="cacheFolder">Where the fast engine keeps what it compiled; null keeps nothing, and every start compiles.</param>
+    /// <param name="note">Hears in one sentence why a GPU does not get the fast engine.</param>
     /// <exception cref="NotSupportedException">The recipe asks for what the device does not have.</exception>
-    public static IPretrainingEngine Create(Recipe recipe, int vocabularySize, torch.Device device)
+    public static IPretrainingEngine Create(Recipe recipe, int vocabularySize, torch.Device device, string? cacheFolder = null, Action<string>? note = null)
     {
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(device);
+        if (device.type == DeviceType.CUDA)
+        {
+            if (FusedEngine.TryCreate(recipe, vocabularySize, device, cacheFolder, out FusedEngine? fused, out string? whyNot))
+            {
+                return fused!;
+            }
+
+            note?.Invoke(whyNot!);
+        }
+
         return new EagerEngine(recipe, vocabularySize, device);
     }
 }

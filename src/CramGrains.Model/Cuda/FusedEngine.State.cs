@@ -1,0 +1,75 @@
+using CramGrains.Model.Modules;
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Training;
+using static TorchSharp.torch;
+
+namespace CramGrains.Model.Cuda;
+
+public sealed partial class FusedEngine
+{
+    /// <summary>Rows of logits that exist at a time: large enough for full-speed products, small enough that the whole vocabulary's logits never weigh.</summary>
+    private const int HeadChunk = 8192;
+
+    /// <summary>Creates the engine with fresh weights from the recipe's seed, or says in one sentence what this recipe or GPU lacks for it.</summary>
+    /// <param name="recipe">The run.</param>
+    /// <param name="vocabularySize">Entries of the vocabulary (V).</param>
+    /// <param name="device">A CUDA device.</param>
+    /// <param name="cacheFolder">Where compiled kernels and chosen algorithms are kept; null keeps none, and every start compiles.</param>
+    /// <param name="engine">The engine; the caller disposes it.</param>
+    /// <param name="whyNot">The reason, when the answer is false.</param>
+    public static bool TryCreate(Recipe recipe, int vocabularySize, Device device, string? cacheFolder, out FusedEngine? engine, out string? whyNot)
+    {
+        ArgumentNullException.ThrowIfNull(recipe);
+        ArgumentNullException.ThrowIfNull(device);
+        engine = null;
+        TrainingRecipe training = recipe.Training;
+        EncoderShape? shape = EncoderShape.From(recipe.Architecture, vocabularySize, recipe.Corpus.SequenceLength, out whyNot);
+        whyNot ??= shape!.WhyNotOnGpu();
+        whyNot ??= training.Optimizer.Kind == OptimizerKind.AdamW ? null : $"it has no training.optimizer.kind {training.Optimizer.Kind}";
+        whyNot ??= training.Precision is PrecisionKind.Auto or PrecisionKind.Bfloat16 ? null : $"it has no training.precision {training.Precision}";
+        CudaDevice? cuda = whyNot is null ? CudaDevice.TryOpen(device, out whyNot) : null;
+        if (cuda is null)
+        {
+            whyNot = $"The fast engine is not used: {whyNot}.";
+            return false;
+        }
+
+        int tokens = training.MicrobatchSize * shape!.Sequence;
+        // Held-out measurements mask 15 %, whatever the recipe does.
+        double most = Math.Max(0.15, Math.Max(training.MaskFraction, training.MaskFractionEnd ?? 0));
+        int masked = (int)Math.Min(tokens, ((long)Math.Ceiling(most * tokens) + 255) / 256 * 256);
+        engine = new FusedEngine(new CudaStages(shape, device, cuda, tokens, cacheFolder), training, training.MicrobatchSize, masked, HeadChunk, maskedMultiple: 256);
+        using var scope = NewDisposeScope();
+        using var fresh = new CrammedBert(recipe.Architecture, vocabularySize, shape.Sequence, recipe.Seed);
+        engine.LoadWeights(fresh.named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter));
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, Tensor> Weights() => _parameters.Weights;
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, Tensor> OptimizerState()
+    {
+        _stepTensor.fill_(_steps);
+        return new Dictionary<string, Tensor>(_parameters.State) { ["step"] = _stepTensor };
+    }
+
+    /// <inheritdoc/>
+    public void Load(IReadOnlyDictionary<string, Tensor> weights, IReadOnlyDictionary<string, Tensor> optimizerState)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(optimizerState);
+        LoadWeights(weights);
+        TensorSet.Copy("optimizer state", optimizerState, OptimizerState());
+        _steps = _stepTensor.item<long>();
+        _gradientsHold = false;
+    }
+
+    internal void LoadWeights(IReadOnlyDictionary<string, Tensor> weights)
+    {
+        _stages.Enter();
+        TensorSet.Copy("weights", weights, _parameters.Weights);
+        _stages.RefreshWorking(_parameters);
+    }
+}

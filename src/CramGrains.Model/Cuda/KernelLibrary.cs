@@ -1,0 +1,89 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+using CramGrains.Model.Cuda.Interop;
+
+namespace CramGrains.Model.Cuda;
+
+/// <summary>A loaded kernel with its fixed block size.</summary>
+internal sealed record CudaKernel(string Name, nint Function, int Threads, int SharedBytes);
+
+/// <summary>What to build: a source under <c>Kernels/</c>, its macros, and how it is launched.</summary>
+internal sealed record KernelRequest(string Name, int Threads, int SharedBytes = 0, params (string Name, long Value)[] Macros);
+
+/// <summary>Compiles kernels for the GPU at hand and keeps the machine code in a folder, named by the hash of everything that shaped it.</summary>
+internal static class KernelLibrary
+{
+    private static readonly Lazy<IReadOnlyDictionary<string, string>> Headers = new(() =>
+        SourceNames().Where(n => n.EndsWith(".cuh", StringComparison.Ordinal)).ToDictionary(n => n, Read));
+
+    /// <summary>Names of all embedded sources, <c>adamw.cu</c> and <c>common.cuh</c> for example.</summary>
+    public static IEnumerable<string> SourceNames() =>
+        typeof(KernelLibrary).Assembly.GetManifestResourceNames().Where(n => n.StartsWith(Prefix, StringComparison.Ordinal)).Select(n => n[Prefix.Length..]);
+
+    private const string Prefix = "CramGrains.Model.Cuda.Kernels.";
+
+    /// <summary>Builds or reads back every kernel asked for, several at a time.</summary>
+    /// <param name="device">The GPU.</param>
+    /// <param name="requests">The kernels.</param>
+    /// <param name="cacheFolder">Where machine code is kept; null keeps none.</param>
+    public static IReadOnlyDictionary<string, CudaKernel> Load(CudaDevice device, IReadOnlyList<KernelRequest> requests, string? cacheFolder)
+    {
+        byte[][] images = new byte[requests.Count][];
+        Parallel.For(0, requests.Count, i => images[i] = Image(device, requests[i], cacheFolder));
+        var kernels = new Dictionary<string, CudaKernel>();
+        for (int i = 0; i < requests.Count; i++)
+        {
+            KernelRequest r = requests[i];
+            kernels.Add(r.Name, new CudaKernel(r.Name, device.Driver.LoadKernel(images[i], r.Name, r.SharedBytes), r.Threads, r.SharedBytes));
+        }
+
+        return kernels;
+    }
+
+    /// <summary>An embedded source.</summary>
+    public static string Read(string file)
+    {
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(Prefix + file) ?? throw new ArgumentException($"There is no kernel source {file}.", nameof(file));
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+
+    private static byte[] Image(CudaDevice device, KernelRequest request, string? cacheFolder)
+    {
+        Nvrtc compiler = device.Compiler;
+        string source = Read(request.Name + ".cu");
+        // A GPU newer than the compiler gets PTX of the newest architecture known, which the driver finishes.
+        bool ptx = !compiler.Architectures.Contains(device.Architecture);
+        string architecture = ptx ? $"compute_{compiler.Architectures.Max()}" : $"sm_{device.Architecture}";
+        List<string> options = [$"--gpu-architecture={architecture}", "--std=c++17", .. request.Macros.Select(m => $"-D{m.Name}={m.Value}")];
+        string? path = cacheFolder is null ? null : Path.Combine(cacheFolder, $"{request.Name}-{Hash(compiler.Version, source, options)}.{(ptx ? "ptx" : "cubin")}");
+        if (path is not null && File.Exists(path))
+        {
+            return File.ReadAllBytes(path);
+        }
+
+        byte[] image = compiler.Compile(request.Name + ".cu", source, Headers.Value, options, ptx);
+        if (path is not null)
+        {
+            Directory.CreateDirectory(cacheFolder!);
+            // Written aside and renamed, because several processes of one machine may start at once.
+            string aside = $"{path}.{Guid.NewGuid():N}";
+            File.WriteAllBytes(aside, image);
+            File.Move(aside, path, overwrite: true);
+        }
+
+        return image;
+    }
+
+    private static string Hash(string version, string source, List<string> options)
+    {
+        var text = new StringBuilder(version).Append('\0').Append(source).Append('\0').AppendJoin('\0', options);
+        foreach ((string name, string body) in Headers.Value.OrderBy(h => h.Key, StringComparer.Ordinal))
+        {
+            text.Append('\0').Append(name).Append('\0').Append(body);
+        }
+
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..24];
+    }
+}

@@ -1,0 +1,25 @@
+#include "common.cuh"
+#include "gelu.cuh"
+
+// du from dy and u for y = value * gelu(gate): dvalue = dy * gelu(gate), dgate = dy * value * (cdf + gate * pdf). HALF = F / 2. du may be u.
+extern "C" __global__ void __launch_bounds__(256) geglu_backward(const Pack* u, const Pack* dy, Pack* du, int packs)
+{
+    int i = blockIdx.x * 256 + threadIdx.x;
+    if (i >= packs) return;
+    int row = i / (HALF / 8), c = i - row * (HALF / 8);
+    u64 at = (u64)row * (HALF / 4) + c;
+    float value[8], gate[8], d[8];
+    unpack(u[at], value);
+    unpack(u[at + HALF / 8], gate);
+    unpack(dy[i], d);
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+    {
+        float cdf, pdf, g = gate[j];
+        normal(g, cdf, pdf);
+        gate[j] = d[j] * value[j] * (cdf + g * pdf);
+        value[j] = d[j] * g * cdf;
+    }
+    du[at] = repack(value);
+    du[at + HALF / 8] = repack(gate);
+}

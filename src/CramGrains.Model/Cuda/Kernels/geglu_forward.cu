@@ -1,0 +1,22 @@
+#include "common.cuh"
+#include "gelu.cuh"
+
+// y = u[:, :HALF] * gelu(u[:, HALF:]), gelu by the error function. HALF = F / 2.
+extern "C" __global__ void __launch_bounds__(256) geglu_forward(const Pack* u, Pack* y, int packs)
+{
+    int i = blockIdx.x * 256 + threadIdx.x;
+    if (i >= packs) return;
+    int row = i / (HALF / 8), c = i - row * (HALF / 8);
+    u64 at = (u64)row * (HALF / 4) + c;
+    float value[8], gate[8];
+    unpack(u[at], value);
+    unpack(u[at + HALF / 8], gate);
+#pragma unroll
+    for (int j = 0; j < 8; j++)
+    {
+        float cdf, pdf;
+        normal(gate[j], cdf, pdf);
+        value[j] *= gate[j] * cdf;
+    }
+    y[i] = repack(value);
+}

@@ -1,0 +1,48 @@
+#include "common.cuh"
+
+// y = (x - mean) * rstd * weight + bias over rows of COLS; float32 statistics, kept for the backward pass. One warp a row, the row in registers.
+#define VECS ((COLS / 8 + 31) / 32)
+extern "C" __global__ void __launch_bounds__(256) layernorm_forward(
+    const Pack* x, const Quad* weight, const Quad* bias, Pack* y, float* means, float* rstds, int rows, float eps)
+{
+    int row = blockIdx.x * 8 + (threadIdx.x >> 5), lane = threadIdx.x & 31;
+    if (row >= rows) return;
+    x += (u64)row * (COLS / 8);
+    y += (u64)row * (COLS / 8);
+    Pack p[VECS];
+    float v[VECS][8], sum = 0.f, squares = 0.f;
+#pragma unroll
+    for (int i = 0; i < VECS; i++)
+        if (lane + 32 * i < COLS / 8) p[i] = x[lane + 32 * i]; else p[i] = Pack{};
+#pragma unroll
+    for (int i = 0; i < VECS; i++)
+    {
+        unpack(p[i], v[i]);
+#pragma unroll
+        for (int j = 0; j < 8; j++) sum += v[i][j];
+    }
+    float mean = warp_sum(sum) * (1.f / COLS);
+#pragma unroll
+    for (int i = 0; i < VECS; i++)
+        if (lane + 32 * i < COLS / 8)
+        {
+#pragma unroll
+            for (int j = 0; j < 8; j++) { float d = v[i][j] - mean; squares += d * d; }
+        }
+    float rstd = rsqrtf(warp_sum(squares) * (1.f / COLS) + eps);
+#pragma unroll
+    for (int i = 0; i < VECS; i++)
+    {
+        int c = lane + 32 * i;
+        if (c >= COLS / 8) continue;
+        Quad w0 = weight[2 * c], w1 = weight[2 * c + 1], b0 = bias[2 * c], b1 = bias[2 * c + 1];
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+        {
+            v[i][j] = (v[i][j] - mean) * rstd * w0.f[j] + b0.f[j];
+            v[i][4 + j] = (v[i][4 + j] - mean) * rstd * w1.f[j] + b1.f[j];
+        }
+        y[c] = repack(v[i]);
+    }
+    if (lane == 0) { means[row] = mean; rstds[row] = rstd; }
+}

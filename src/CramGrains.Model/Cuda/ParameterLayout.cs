@@ -1,0 +1,62 @@
+namespace CramGrains.Model.Cuda;
+
+/// <summary>Where each parameter lies in one flat buffer: matrices and embeddings first (they decay), then norms and the position scale.</summary>
+internal sealed class ParameterLayout
+{
+    /// <summary>Every parameter starts at a multiple of this many elements, so that all of them can be read 16 bytes at a time.</summary>
+    private const int Alignment = 64;
+
+    private readonly Dictionary<string, Entry> _byName = [];
+
+    public ParameterLayout(EncoderShape s)
+    {
+        Add("word.weight", s.Vocabulary, s.Hidden);
+        for (int l = 0; l < s.Layers; l++)
+        {
+            Add($"layers.{l}.qkv.weight", 3 * s.Hidden, s.Hidden);
+            Add($"layers.{l}.out.weight", s.Hidden, s.Hidden);
+            Add($"layers.{l}.ffn_in.weight", s.FeedForward, s.Hidden);
+            Add($"layers.{l}.ffn_out.weight", s.Hidden, s.Half);
+        }
+
+        Decayed = Total;
+        if (s.LearnedPositionScale)
+        {
+            Add("pos_scale", 1);
+        }
+
+        for (int n = 0; n < s.Norms; n++)
+        {
+            string name = n == s.EmbeddingNorm ? "emb_norm" : n == s.FinalNorm ? "final_norm" : $"layers.{n / 2}.norm{(n % 2) + 1}";
+            Add($"{name}.weight", s.Hidden);
+            Add($"{name}.bias", s.Hidden);
+            Norms.Add((_byName[$"{name}.weight"], _byName[$"{name}.bias"]));
+        }
+    }
+
+    /// <summary>Parameters in layout order, by the names of the state dictionary.</summary>
+    public List<Entry> Entries { get; } = [];
+
+    /// <summary>Weight and bias of each norm, in the order of <see cref="EncoderShape.Norms"/>.</summary>
+    public List<(Entry Weight, Entry Bias)> Norms { get; } = [];
+
+    /// <summary>Elements of the flat buffer, padding included.</summary>
+    public long Total { get; private set; }
+
+    /// <summary>Elements before this one take weight decay.</summary>
+    public long Decayed { get; }
+
+    public Entry this[string name] => _byName[name];
+
+    public bool Has(string name) => _byName.ContainsKey(name);
+
+    private void Add(string name, params long[] shape)
+    {
+        var entry = new Entry(name, shape, Total, shape.Aggregate(1L, (a, b) => a * b));
+        Entries.Add(entry);
+        _byName.Add(name, entry);
+        Total += (entry.Count + Alignment - 1) / Alignment * Alignment;
+    }
+
+    internal sealed record Entry(string Name, long[] Shape, long Offset, long Count);
+}

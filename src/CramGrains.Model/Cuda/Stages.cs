@@ -1,0 +1,122 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace CramGrains.Model.Cuda;
+
+/// <summary>The arithmetic that <see cref="FusedEngine"/> is made of, one method a stage. <see cref="CudaStages"/> runs kernels; <see cref="PlainStages"/>
+/// is their twin in plain TorchSharp, on any device and in any precision, and the meaning of each stage is defined there.</summary>
+/// <remarks>All outputs are preallocated. T is rows times S; matrices are row-major; weights are [out, in].</remarks>
+internal abstract class Stages : IDisposable
+{
+    private readonly List<Tensor> _owned = [];
+
+    protected Stages(EncoderShape shape, Device device) => (Shape, Device) = (shape, device);
+
+    public EncoderShape Shape { get; }
+
+    public Device Device { get; }
+
+    /// <summary>Type of activations and working weights.</summary>
+    public abstract ScalarType Working { get; }
+
+    /// <summary>Type of master weights, statistics, gradients and optimizer state.</summary>
+    public abstract ScalarType Master { get; }
+
+    /// <summary>Bytes of every buffer allocated here; with everything preallocated this is the peak.</summary>
+    public long AllocatedBytes { get; protected set; }
+
+    /// <summary>A buffer that lives as long as this object.</summary>
+    public Tensor Allocate(ScalarType type, params long[] shape)
+    {
+        Tensor t = empty(shape, type, Device).DetachFromDisposeScope();
+        _owned.Add(t);
+        AllocatedBytes += t.numel() * t.dtype.ElementSize();
+        return t;
+    }
+
+    /// <summary>A view that lives as long as this object.</summary>
+    public Tensor View(Tensor view)
+    {
+        _owned.Add(view.DetachFromDisposeScope());
+        return view;
+    }
+
+    /// <summary>Called before any other stage of a step, on whatever thread the step runs.</summary>
+    public abstract void Enter();
+
+    /// <summary>Copies a prepared microbatch to the device; the source may be reused at once.</summary>
+    public abstract void Upload(int[] source, int count, Tensor destination);
+
+    /// <summary>out[T, D] = word[ids] + scale * table[t mod S]</summary>
+    public abstract void Embedding(Tensor ids, Tensor word, Tensor table, Tensor scale, Tensor output, int rows);
+
+    /// <summary>Layer norm over D; means and reciprocal deviations are kept.</summary>
+    public abstract void Norm(Tensor x, Tensor weight, Tensor bias, Tensor y, Tensor mean, Tensor rstd, int rows);
+
+    /// <summary>dx = residual + gradient through the norm (residual may be null or dx itself); the weight and bias gradients wait in slot <paramref name="norm"/>.</summary>
+    public abstract void NormBackward(Tensor dy, Tensor x, Tensor mean, Tensor rstd, Tensor weight, Tensor? residual, Tensor dx, int norm, int rows);
+
+    /// <summary>Moves every norm's waiting gradients into the flat gradient, adding where <paramref name="accumulate"/>.</summary>
+    public abstract void NormGradients(Tensor gradient, bool accumulate);
+
+    /// <summary>y[rows, n] = x[rows, k] w[n, k]^T, plus <paramref name="residual"/> when given.</summary>
+    public abstract void Linear(Tensor x, Tensor w, Tensor y, Tensor? residual, int rows, int n, int k);
+
+    /// <summary>dx[rows, k] = dy[rows, n] w[n, k]</summary>
+    public abstract void LinearInputGradient(Tensor dy, Tensor w, Tensor dx, int rows, int n, int k);
+
+    /// <summary>dw[n, k] (+)= dy[rows, n]^T x[rows, k], in the master type.</summary>
+    public abstract void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k);
+
+    /// <summary>Softmax attention; qkv [B, S, 3, H, K], out [B, S, H, K], lse [B, H, S] in base 2. <paramref name="lengths"/> (int32 [B], or null) hides keys from there on.</summary>
+    public abstract void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch);
+
+    /// <summary>Gradient of attention; dqkv may be qkv.</summary>
+    public abstract void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor dqkv, int batch);
+
+    /// <summary>y[T, F/2] = u[:, :F/2] * gelu(u[:, F/2:])</summary>
+    public abstract void Geglu(Tensor u, Tensor y, int rows);
+
+    /// <summary>Gradient of the gated unit; du may be u.</summary>
+    public abstract void GegluBackward(Tensor u, Tensor dy, Tensor du, int rows);
+
+    /// <summary>out[i] = x[positions[i]], zero where the position is -1.</summary>
+    public abstract void Gather(Tensor x, Tensor positions, Tensor output, int rows);
+
+    /// <summary>x = 0, then x[positions[i]] = input[i] where the position is not -1.</summary>
+    public abstract void Scatter(Tensor input, Tensor positions, Tensor x, int rows, int xRows);
+
+    /// <summary>Losses of rows of logits; with a scale that is not 0, logits become their gradient times the scale. A label of -1 gives zero.</summary>
+    public abstract void CrossEntropy(Tensor logits, Tensor labels, Tensor losses, float scale, float z, int rows);
+
+    /// <summary>output = scale * sum of the first <paramref name="count"/> values</summary>
+    public abstract void Sum(Tensor values, Tensor output, int count, float scale);
+
+    /// <summary>Adds the gradient of the word embedding's rows; the sorted order is <paramref name="order"/>'s, already on the device in <paramref name="batch"/>.</summary>
+    public abstract void EmbeddingBackward(Tensor de, DeviceMicrobatch batch, EmbeddingOrder order, Tensor gradient, int rows);
+
+    /// <summary>gradient (+)= sum of de * table</summary>
+    public abstract void PositionScaleGradient(Tensor de, Tensor table, Tensor gradient, bool accumulate, int rows);
+
+    /// <summary>Global norm, clip, AdamW and the working copy, over flat buffers. <paramref name="norm"/> receives the norm before clipping.</summary>
+    public abstract void AdamW(FlatParameters p, AdamWSettings settings, Tensor norm);
+
+    /// <summary>Refreshes the working copy after weights were loaded.</summary>
+    public abstract void RefreshWorking(FlatParameters p);
+
+    /// <summary>Frees the buffers.</summary>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected virtual void Dispose(bool disposing)
+    {
+        _owned.ForEach(t => t.Dispose());
+        _owned.Clear();
+    }
+}
+
+/// <summary>One step's numbers.</summary>
+internal readonly record struct AdamWSettings(double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, double ClipNorm, long Step);

@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using CramGrains.Model.Cuda;
+using CramGrains.Model.Data;
+using CramGrains.Model.Recipes;
+using TorchSharp;
+
+namespace CramGrains.Model.Training;
+
+/// <summary>What one engine does with one microbatch size.</summary>
+/// <param name="Engine">Name of the engine.</param>
+/// <param name="Device">Where it ran.</param>
+/// <param name="Microbatch">Rows (B).</param>
+/// <param name="ForwardBackwardMs">Median time of a forward and backward pass, preparation of the microbatch included.</param>
+/// <param name="TokensPerSecond">Forward and backward only.</param>
+/// <param name="OptimizerMs">Median time of clipping and the optimizer.</param>
+/// <param name="FirstStepSeconds">From making the engine to the end of its first optimizer step.</param>
+/// <param name="PeakBytes">Bytes of the fast engine's buffers; null where the engine cannot say.</param>
+public sealed record EngineMeasurement(
+    string Engine, string Device, int Microbatch, double ForwardBackwardMs, double TokensPerSecond, double OptimizerMs, double FirstStepSeconds, long? PeakBytes);
+
+/// <summary>Times an engine on random tokens; the loss does not matter, the arithmetic is the same.</summary>
+public static class EngineBenchmark
+{
+    // Microbatches in flight before each wait: training waits as rarely, so the host's work overlaps the device's.
+    private const int InFlight = 4, WarmUps = 2;
+
+    /// <summary>Makes the engine, warms it up and measures.</summary>
+    /// <param name="recipe">The run; its microbatch size is what is measured.</param>
+    /// <param name="vocabularySize">Entries of the vocabulary (V).</param>
+    /// <param name="device">Where.</param>
+    /// <param name="fused">The fast engine instead of the plain one.</param>
+    /// <param name="samples">Timed samples; the median counts.</param>
+    /// <param name="cacheFolder">Where the fast engine keeps what it compiled; null keeps nothing.</param>
+    /// <exception cref="NotSupportedException">The fast engine cannot train this recipe here; the message says why.</exception>
+    public static EngineMeasurement Measure(Recipe recipe, int vocabularySize, torch.Device device, bool fused, int samples, string? cacheFolder)
+    {
+        ArgumentNullException.ThrowIfNull(recipe);
+        ArgumentNullException.ThrowIfNull(device);
+        using var scope = torch.NewDisposeScope();
+        long started = Stopwatch.GetTimestamp();
+        using IPretrainingEngine engine = Create(recipe, vocabularySize, device, fused, cacheFolder);
+        MaskedMicrobatch microbatch = RandomMicrobatch(recipe, vocabularySize, seed: 0);
+        Run(() => engine.Accumulate(microbatch, 1), 1);
+        Run(() => engine.Step(1e-3), 1);
+        double firstStep = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        double pass = Median(samples, () => engine.Accumulate(microbatch, 1.0 / InFlight)), step = Median(samples, () => engine.Step(1e-3));
+        long tokens = (long)microbatch.Rows * microbatch.SequenceLength;
+        return new(engine.Name, device.ToString(), microbatch.Rows, pass, tokens / pass * 1e3, step, firstStep, (engine as FusedEngine)?.AllocatedBytes);
+    }
+
+    /// <summary>The chosen engine, or the reason why not.</summary>
+    internal static IPretrainingEngine Create(Recipe recipe, int vocabularySize, torch.Device device, bool fused, string? cacheFolder) =>
+        !fused ? new EagerEngine(recipe, vocabularySize, device)
+        : FusedEngine.TryCreate(recipe, vocabularySize, device, cacheFolder, out FusedEngine? engine, out string? whyNot) ? engine!
+        : throw new NotSupportedException(whyNot);
+
+    /// <summary>Random words with the recipe's fraction of distinct masked positions, four fifths of them [MASK] (4), as in training.</summary>
+    internal static MaskedMicrobatch RandomMicrobatch(Recipe recipe, int vocabularySize, int seed)
+    {
+        var random = new Random(seed);
+        int rows = recipe.Training.MicrobatchSize, length = recipe.Corpus.SequenceLength;
+        var microbatch = new MaskedMicrobatch(rows, length, Math.Max(1, (int)(recipe.Training.MaskFraction * rows * length)));
+        for (int i = 0; i < microbatch.Ids.Length; i++)
+        {
+            microbatch.Ids[i] = random.Next(5, vocabularySize);
+        }
+
+        int[] positions = [.. Enumerable.Range(0, microbatch.Ids.Length)];
+        random.Shuffle(positions);
+        for (int i = 0; i < microbatch.MaskedCount; i++)
+        {
+            (microbatch.Positions[i], microbatch.Labels[i]) = (positions[i], microbatch.Ids[positions[i]]);
+            if (i % 5 != 0)
+            {
+                microbatch.Ids[positions[i]] = 4;
+            }
+        }
+
+        return microbatch;
+    }
+
+    private static double Median(int samples, Func<torch.Tensor> work)
+    {
+        Run(work, WarmUps * InFlight);
+        double[] ms = [.. Enumerable.Range(0, samples).Select(_ => Run(work, InFlight) / InFlight).Order()];
+        return ms[ms.Length / 2];
+    }
+
+    private static double Run(Func<torch.Tensor> work, int times)
+    {
+        using var scope = torch.NewDisposeScope();
+        long started = Stopwatch.GetTimestamp();
+        torch.Tensor last = work();
+        for (int i = 1; i < times; i++)
+        {
+            last = work();
+        }
+
+        last.item<float>(); // sync
+        return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+    }
+}

@@ -1,0 +1,140 @@
+using CramGrains.Model.Cuda;
+using CramGrains.Model.Data;
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Training;
+using static TorchSharp.torch;
+
+namespace CramGrains.Model.Tests.Cuda;
+
+/// <summary>The fast engine's passes on the plain twins of its kernels, against autograd and PyTorch, on the CPU.</summary>
+public sealed class FusedEngineTests : IDisposable
+{
+    private const double Tolerance = 2e-5;
+
+    private readonly TorchSharp.DisposeScope _scope = NewDisposeScope();
+
+    public void Dispose() => _scope.Dispose();
+
+    [Fact]
+    [Trait("Category", "Parity")]
+    public void Step_PeersBatch_GivesThePeersLossGradientsNormAndWeights()
+    {
+        var batch = Goldens.Read("peer/batch.safetensors");
+        using FusedEngine engine = Plain(TestRecipes.Tiny(), rows: 3, masked: 16);
+        engine.Load(Goldens.Read("peer/weights.safetensors"), engine.OptimizerState());
+        Assert.True(Goldens.RelativeError(batch["loss"][0], engine.Accumulate(Goldens.Microbatch(batch), 1)) < Tolerance);
+        Goldens.AssertClose(Goldens.Read("peer/gradients.safetensors"), Gradients(engine), Tolerance);
+        Assert.True(Goldens.RelativeError(batch["grad_norm"][0], engine.Step(1)) < Tolerance);
+        Goldens.AssertClose(Goldens.Read("peer/weights_after_step.safetensors"), engine.Weights(), Tolerance);
+    }
+
+    [Theory]
+    [InlineData(PositionKind.ScaledSinusoidal, 0.0, 1000)]
+    [InlineData(PositionKind.Sinusoidal, 0.01, 5)]
+    public void Accumulate_SeveralMicrobatchesOfSeveralSizes_GivesAutogradsGradients(PositionKind positions, double zLoss, int headChunk)
+    {
+        Recipe recipe = TestRecipes.Tiny(TestRecipes.TinyShape with { Positions = positions });
+        recipe = recipe with { Training = recipe.Training with { ZLoss = zLoss } };
+        using var eager = new EagerEngine(recipe, 64, CPU);
+        using FusedEngine fused = Plain(recipe, rows: 3, masked: 16, headChunk);
+        fused.Load(eager.Weights(), fused.OptimizerState());
+        MaskedMicrobatch[] microbatches = [Random(3, 12, 1), Random(2, 5, 2), Random(3, 9, 3)];
+        foreach (MaskedMicrobatch m in microbatches)
+        {
+            Assert.True(Goldens.RelativeError(eager.Accumulate(m, 0.5), fused.Accumulate(m, 0.5)) < (zLoss > 0 ? 1 : Tolerance));
+        }
+
+        Goldens.AssertClose(eager.Gradients, Gradients(fused), Tolerance);
+    }
+
+    [Fact]
+    public void Step_SeveralSteps_TracksTheEagerEngine()
+    {
+        Recipe recipe = TestRecipes.Tiny();
+        using var eager = new EagerEngine(recipe, 64, CPU);
+        using FusedEngine fused = Plain(recipe, rows: 3, masked: 16);
+        fused.Load(eager.Weights(), eager.OptimizerState());
+        for (int i = 0; i < 4; i++)
+        {
+            foreach (IPretrainingEngine engine in (IPretrainingEngine[])[eager, fused])
+            {
+                engine.Accumulate(Random(3, 12, i), 0.5);
+                engine.Accumulate(Random(3, 12, 100 + i), 0.5);
+                engine.Step(0.7);
+            }
+        }
+
+        Assert.Equal(4, fused.OptimizerState()["step"].item<long>());
+        Goldens.AssertClose(eager.Weights(), fused.Weights(), 1e-3);
+        Assert.True(Goldens.RelativeError(eager.Evaluate(Random(3, 12, 9)), fused.Evaluate(Random(3, 12, 9))) < 1e-4);
+    }
+
+    [Fact]
+    public void Load_AnotherEnginesState_GoesOnBitwiseTheSame()
+    {
+        Recipe recipe = TestRecipes.Tiny();
+        using FusedEngine first = Plain(recipe, rows: 3, masked: 16), second = Plain(recipe, rows: 3, masked: 16);
+        using var start = new EagerEngine(recipe, 64, CPU);
+        first.Load(start.Weights(), start.OptimizerState());
+        first.Accumulate(Random(3, 12, 1), 1);
+        first.Step(1);
+        second.Load(first.Weights(), first.OptimizerState());
+        foreach (FusedEngine engine in (FusedEngine[])[first, second])
+        {
+            engine.Accumulate(Random(3, 12, 2), 1);
+            engine.Step(1);
+        }
+
+        Assert.All(first.Weights(), pair => Assert.True(pair.Value.Equals(second.Weights()[pair.Key])));
+    }
+
+    [Fact]
+    public void Accumulate_MoreRowsThanMadeFor_SaysWhatItTakes()
+    {
+        using FusedEngine engine = Plain(TestRecipes.Tiny(), rows: 3, masked: 16);
+        var error = Assert.Throws<ArgumentException>(() => engine.Accumulate(Random(4, 12, 1), 1));
+        Assert.Contains("up to 3 rows of 16 tokens with 1 to 16 masked positions, got 4 rows", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(PositionKind.Rotary, 32, "architecture.positions Rotary")]
+    [InlineData(PositionKind.ScaledSinusoidal, 16, "rows have 16 tokens")]
+    [InlineData(PositionKind.ScaledSinusoidal, 32, "the device is cpu")]
+    public void TryCreate_WhatItLacks_IsNamed(PositionKind positions, int sequence, string reason)
+    {
+        Recipe tiny = TestRecipes.Tiny(TestRecipes.TinyShape with { HiddenSize = 64, Heads = 2, Positions = positions });
+        tiny = tiny with { Corpus = tiny.Corpus with { SequenceLength = sequence } };
+        Assert.False(FusedEngine.TryCreate(tiny, 64, CPU, null, out FusedEngine? engine, out string? whyNot));
+        Assert.Null(engine);
+        Assert.Contains(reason, whyNot, StringComparison.Ordinal);
+    }
+
+    private static FusedEngine Plain(Recipe recipe, int rows, int masked, int headChunk = 1000)
+    {
+        EncoderShape shape = EncoderShape.From(recipe.Architecture, 64, 16, out _)!;
+        return new FusedEngine(new PlainStages(shape, CPU, float32, float32), recipe.Training, rows, masked, headChunk, maskedMultiple: 4);
+    }
+
+    private static Dictionary<string, Tensor> Gradients(FusedEngine engine) => engine.Weights().Keys.ToDictionary(name => name, engine.GradientOf);
+
+    /// <summary>Random ids, padding (0) among them, and distinct masked positions.</summary>
+    private static MaskedMicrobatch Random(int rows, int masked, int seed)
+    {
+        var random = new Random(seed);
+        var m = new MaskedMicrobatch(rows, 16, masked);
+        for (int i = 0; i < m.Ids.Length; i++)
+        {
+            m.Ids[i] = random.Next(64);
+        }
+
+        int[] positions = [.. Enumerable.Range(0, m.Ids.Length)];
+        random.Shuffle(positions);
+        positions.AsSpan(0, masked).CopyTo(m.Positions);
+        for (int i = 0; i < masked; i++)
+        {
+            m.Labels[i] = random.Next(1, 64);
+        }
+
+        return m;
+    }
+}
