@@ -8,6 +8,10 @@ internal static class LocalVerbs
 {
     private static readonly (string Name, string Description)[] Verbs =
     [
+        ("data", "Prepares, lists, shows, verifies and exports corpora."),
+        ("estimate", "Says what a recipe costs: parameters, FLOPs, tokens in the budget, memory."),
+        ("export", "Writes a trained model as a folder that Hugging Face transformers opens."),
+        ("bench", "Measures pretraining on this machine's device: tokens/s, MFU, optimizer step, memory."),
     ];
 
     /// <summary>Commands for the list that help shows; <see cref="TryRunAsync"/> has taken their calls before they are parsed.</summary>
