@@ -20,7 +20,11 @@ internal static partial class LocalSilo
     {
         var log = PrepareLog(home);
         var logStart = File.Exists(log) ? new FileInfo(log).Length : 0;
-        var start = new ProcessStartInfo(SiloProgram.Find(), ["serve", "--home", home, "--log", log, .. arguments]) { RedirectStandardInput = true };
+        var start = new ProcessStartInfo(SiloProgram.Find(), ["serve", "--home", home, "--log", log, .. arguments])
+        {
+            // Streams of its own, though nobody reads them: a silo that held this command's pipes open would keep whoever reads them waiting for ever.
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
         using var process = Process.Start(start) ?? throw new CommandException(ExitCodes.Usage, "The silo's program did not start.");
         process.StandardInput.Close();
         var started = Stopwatch.GetTimestamp();
