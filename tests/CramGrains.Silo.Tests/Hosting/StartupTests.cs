@@ -1,0 +1,66 @@
+using System.Net;
+using System.Net.Sockets;
+using CramGrains.Silo.Hosting;
+
+namespace CramGrains.Silo.Tests.Hosting;
+
+public sealed class StartupTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("cram-silo-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Take_HomeHeldByAnotherSilo_NamesTheHomeAndWhatToDo()
+    {
+        using var first = HomeLock.Take(new HomeFolder(_folder));
+
+        var problem = Assert.Throws<StartupException>(() => HomeLock.Take(new HomeFolder(_folder)));
+
+        Assert.Contains(_folder, problem.Message, StringComparison.Ordinal);
+        Assert.Contains("cram down", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Take_HomeIsAFile_IsRefusedByName()
+    {
+        var file = Path.Combine(_folder, "file");
+        File.WriteAllText(file, "");
+
+        Assert.Contains(file, Assert.Throws<StartupException>(() => HomeLock.Take(new HomeFolder(file))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Take_PortInUse_NamesTheOptionAndThePort()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((IPEndPoint)other.LocalEndpoint).Port;
+
+        Assert.Contains($"--http-port: port {port} is in use", Assert.Throws<StartupException>(() => Ports.Take(port, "--http-port")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Take_NoPortsWanted_GivesThreeDifferentOnes()
+    {
+        var (silo, gateway, http) = Ports.Take(0, 0, 0);
+
+        Assert.Equal(3, new HashSet<int> { silo, gateway, http }.Count);
+    }
+
+    [Theory]
+    [InlineData("--home")]
+    [InlineData("--port", "1")]
+    [InlineData("--home", "x", "--http-port", "70000")]
+    [InlineData]
+    public void Parse_BadCommandLine_IsRefused(params string[] arguments) => Assert.Throws<StartupException>(() => ServeArguments.Parse(arguments));
+
+    [Fact]
+    public void Parse_AllOptions_AreTaken()
+    {
+        var parsed = ServeArguments.Parse(["--home", _folder, "--machine", "lab-1", "--devices", "cpu", "--http-port", "9464", "--log", Path.Combine(_folder, "log")]);
+
+        Assert.Equal((_folder, "lab-1", "cpu", 9464), (parsed.Silo.Home, parsed.Silo.Machine, parsed.Silo.Devices, parsed.HttpPort));
+        Assert.Equal(Path.Combine(_folder, "log"), parsed.Log);
+    }
+}
