@@ -97,10 +97,23 @@ internal sealed class Lab : IAsyncDisposable
     public static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what, [CallerMemberName] string caller = "")
     {
         var waited = System.Diagnostics.Stopwatch.StartNew();
-        while (!await condition())
+        while (!await HoldsAsync(condition))
         {
             Assert.True(waited.Elapsed < Patience, $"{caller} waited {Patience.TotalSeconds:0} s in vain until {what()}");
             await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>While a silo restarts, a question may find nobody there; that is "not yet", not a failure.</summary>
+    private static async Task<bool> HoldsAsync(Func<Task<bool>> condition)
+    {
+        try
+        {
+            return await condition();
+        }
+        catch (OrleansException)
+        {
+            return false;
         }
     }
 

@@ -106,10 +106,18 @@ internal sealed class ScriptedWorker(WorkerAssignment assignment)
     /// <summary>Does its job well, whichever it is.</summary>
     public void Complete() => End(TerminationReason.Completed, "done", Assignment.Job switch
     {
-        WorkerJob.PrepareCorpus => new WorkerResult(CorpusTokens: 123_456, CorpusDigest: "c0ffee"),
+        WorkerJob.PrepareCorpus => new WorkerResult(CorpusTokens: 123_456, CorpusDigest: MakeCorpus()),
         WorkerJob.Pretrain => new WorkerResult(
             OptimizerSteps: 100, TokensSeen: 100_000, HeldOutLossInitial: 7.5, HeldOutLoss: 3.25, Checkpoint: "checkpoints/step-100", Parameters: 42,
             Engine: "scripted", DeviceName: "Scripted CPU"),
         _ => new WorkerResult(Scores: [new GlueScore(Assignment.GlueTask!, "accuracy", 0.5 + (0.1 * Assignment.Seed), Assignment.Seed, Subset: true)]),
     });
+
+    /// <summary>A corpus whose folder is gone is made again, so there has to be one.</summary>
+    private string MakeCorpus()
+    {
+        const string digest = "c0ffee";
+        Directory.CreateDirectory(Path.Combine(Assignment.CorporaFolder, digest));
+        return digest;
+    }
 }

@@ -5,6 +5,9 @@ using static TorchSharp.torch;
 
 namespace CramGrains.Model.Tests.Training;
 
+/// <summary>Resident memory is the process's, so this test runs while no other does.</summary>
+[CollectionDefinition(nameof(MemoryTests), DisableParallelization = true)]
+[Collection(nameof(MemoryTests))]
 [Trait("Category", "Slow")]
 public sealed class MemoryTests : IDisposable, IProgress<TrainingEvent>
 {
