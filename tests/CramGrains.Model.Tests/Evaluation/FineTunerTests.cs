@@ -171,7 +171,3 @@ public sealed class FineTunerTests : IDisposable
         }
     }
 }
-
-/// <summary>Tests that draw from torch's generator of the whole process; nothing runs beside them.</summary>
-[CollectionDefinition(nameof(TorchRandomCollection), DisableParallelization = true)]
-public sealed class TorchRandomCollection;

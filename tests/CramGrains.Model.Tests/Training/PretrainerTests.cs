@@ -6,6 +6,8 @@ using static TorchSharp.torch;
 
 namespace CramGrains.Model.Tests.Training;
 
+// Dropout draws from torch's generator of the whole process.
+[Collection(nameof(TorchRandomCollection))]
 public sealed class PretrainerTests : IDisposable
 {
     private static readonly Recipe TwentySteps = TestRecipes.Tiny();
