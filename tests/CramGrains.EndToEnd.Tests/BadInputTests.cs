@@ -59,7 +59,7 @@ public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHo
     public async Task Up_HomeOrPortThatCannotBeHad_SaysWhich()
     {
         var file = Write("a-file", []);
-        var onFile = (await CramProcess.RunAsync(TimeSpan.FromSeconds(60), "up", "--home", Path.Combine(file, "home"))).Expect(2);
+        var onFile = (await CramProcess.RunAsync(TimeSpan.FromMinutes(4), "up", "--home", Path.Combine(file, "home"))).Expect(2);
         Assert.Contains("not writable", onFile.Errors, StringComparison.Ordinal);
 
         using var taken = new TcpListener(IPAddress.Loopback, 0);
@@ -68,7 +68,7 @@ public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHo
         await using var other = new Home();
         Assert.Contains($"port {port} is in use", (await other.CramAsync("up", "--http-port", port)).Expect(2).Errors, StringComparison.Ordinal);
 
-        var second = await CramProcess.RunSiloAsync(TimeSpan.FromSeconds(60), "serve", "--home", _home.Folder);
+        var second = await CramProcess.RunSiloAsync(TimeSpan.FromMinutes(4), "serve", "--home", _home.Folder);
         Assert.Contains("in use by another silo", second.Expect(2).Errors, StringComparison.Ordinal);
     }
 
@@ -80,7 +80,7 @@ public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHo
         closed.Start();
         var port = ((IPEndPoint)closed.LocalEndpoint).Port;
         closed.Stop();
-        var answer = await CramProcess.RunAsync(TimeSpan.FromSeconds(60), "runs", "--cluster", $"127.0.0.1:{port}", "--home", free);
+        var answer = await CramProcess.RunAsync(TimeSpan.FromMinutes(4), "runs", "--cluster", $"127.0.0.1:{port}", "--home", free);
         Assert.Contains($"127.0.0.1:{port}", answer.Expect(3).Errors, StringComparison.Ordinal);
     }
 

@@ -12,7 +12,7 @@ public sealed class HelpTests
     [InlineData("quickstart", "--corpus ~/books")]
     public async Task Help_OfACommandWithoutItsArguments_TeachesByExample(string command, string example)
     {
-        var help = (await CramProcess.RunAsync(TimeSpan.FromSeconds(60), command, "--help")).Expect(0);
+        var help = (await CramProcess.RunAsync(TimeSpan.FromMinutes(4), command, "--help")).Expect(0);
         Assert.Contains(example, help.Output, StringComparison.Ordinal);
         Assert.Empty(help.Errors);
     }
