@@ -20,9 +20,11 @@ public sealed class FineTunedModel : IDisposable
     private readonly int _paddingMultiple;
 
     internal FineTunedModel(
-        GlueTask task, CrammedBert bert, ClassificationHead head, ITextEncoder encoder, InputFormat format, FineTuningRecipe recipe, Device device)
+        GlueTask task, ArchitectureRecipe architecture, CrammedBert bert, ClassificationHead head, ITextEncoder encoder, InputFormat format, FineTuningRecipe recipe,
+        Device device)
     {
         (_bert, _head, _encoder, _format) = (bert, head, encoder, format);
+        (Architecture, Recipe) = (architecture, recipe);
         _paddingCounts = recipe.Pooling == PoolingKind.RawMean;
         // Matrix units like multiples of 8; a CPU has none, and there a fifth of a batch of short sentences would be padding. The raw mean
         // takes padding into account, so it must be alike everywhere.
@@ -36,6 +38,18 @@ public sealed class FineTunedModel : IDisposable
 
     /// <summary>Where it computes.</summary>
     public Device Device { get; }
+
+    /// <summary>The encoder's shape.</summary>
+    public ArchitectureRecipe Architecture { get; }
+
+    /// <summary>The settings that it was fine-tuned with.</summary>
+    public FineTuningRecipe Recipe { get; }
+
+    /// <summary>Its vocabulary.</summary>
+    internal ITextEncoder TextEncoder => _encoder;
+
+    /// <summary>How its inputs are made.</summary>
+    internal InputFormat Format => _format;
 
     /// <summary>The number of the most likely class of each example, an index into <see cref="GlueTask.Labels"/>.</summary>
     /// <exception cref="InvalidOperationException">The task is a regression.</exception>

@@ -55,7 +55,7 @@ internal static class FineTuningModelFactory
             bert.to(device);
             head.to(device);
             var format = new InputFormat(maximumLength, recipe.Faithful, pairSeparators, Segments: architecture.SegmentTypes > 1);
-            return new(task, bert, head, encoder, format, recipe, device);
+            return new(task, architecture, bert, head, encoder, format, recipe, device);
         }
         catch
         {

@@ -20,6 +20,14 @@ internal static class RecipeRules
         return rules.Problems;
     }
 
+    /// <summary>All that is wrong with fine-tuning settings alone.</summary>
+    public static IReadOnlyList<string> Problems(FineTuningRecipe tuning)
+    {
+        var rules = new Collector();
+        FineTuning(tuning, rules);
+        return rules.Problems;
+    }
+
     private static void Run(Recipe recipe, Collector rules)
     {
         bool named = recipe.Name.Length is > 0 and <= 64 && recipe.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');

@@ -123,6 +123,26 @@ public sealed class RecipeLoaderTests
     }
 
     [Theory]
+    [InlineData("budget=90s", 0.025, null, null)]
+    [InlineData("budget=24h", 24.0, null, null)]
+    [InlineData("budget=500Mtokens", null, 500_000_000L, null)]
+    [InlineData("budget=4096 tokens", null, 4096L, null)]
+    [InlineData("budget=13.4exaflop", null, null, 13.4)]
+    public void Load_BudgetAsText_ReplacesTheRecipesWhateverItsKind(string text, double? hours, long? tokens, double? exaflop)
+    {
+        var recipe = RecipeLoader.Load(Tiny, "x.json", [text]).Recipe!;
+        Assert.Equal((hours, tokens, exaflop), (recipe.BudgetHours, recipe.BudgetTokens, recipe.BudgetExaflop));
+    }
+
+    [Theory]
+    [InlineData("budget=24", "24")]
+    [InlineData("budget=-5m", "-5m")]
+    [InlineData("budget=5 days", "5 days")]
+    public void Load_BudgetThatCannotBeRead_SaysWhatCan(string text, string got) => Assert.Equal(
+        [$"budget: expected a time such as 60s, 5m or 24h, tokens such as 500Mtokens, or compute such as 13.4exaflop, got '{got}'."],
+        RecipeLoader.Load(Tiny, "x.json", [text]).Problems);
+
+    [Theory]
     [InlineData("training.mask_fracton=0.15", "--set training.mask_fracton: training.mask_fracton is not a known key. Did you mean 'mask_fraction'?")]
     [InlineData("training.mask_fraction", "--set training.mask_fraction: expected key.path=value, for example --set training.mask_fraction=0.15.")]
     [InlineData("corpus.sources.3.weight=2", "--set corpus.sources.3.weight: the recipe has no corpus.sources.3 to set a key of.")]
