@@ -74,7 +74,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
     {
         if (State.Request is null)
         {
-            IReadOnlyList<string> problems = Accept(request);
+            IReadOnlyList<string> problems = await AcceptAsync(request);
             if (problems.Count > 0)
             {
                 return new SubmitOutcome(RunId, false, problems);
@@ -156,7 +156,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
 
     /// <summary>Fills the state from a request, in memory.</summary>
     /// <returns>The reasons why the run cannot be accepted; empty when it is.</returns>
-    private IReadOnlyList<string> Accept(SubmitRun request)
+    private async Task<IReadOnlyList<string>> AcceptAsync(SubmitRun request)
     {
         if (request.RunId != RunId || !RunIds.IsValid(RunId))
         {
@@ -181,6 +181,13 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         }
 
         (IReadOnlyList<string> tasks, IReadOnlyList<string> notices) = GlueFiles.Plan(recipe.FineTuning.Tasks, request.GlueFolder);
+        // All of GLUE takes seconds to read, which is too long for a turn of this grain.
+        IReadOnlyList<string> glueProblems = await Task.Run(() => GlueFiles.Problems(recipe.FineTuning.Tasks, tasks, request.GlueFolder));
+        if (glueProblems.Count > 0)
+        {
+            return glueProblems;
+        }
+
         State.Request = request;
         State.Name = request.Name is { Length: > 0 } name ? name : recipe.Name;
         State.RecipeJson = RecipeJson.ToCanonicalJson(recipe);

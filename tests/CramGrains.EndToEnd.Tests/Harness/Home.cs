@@ -12,14 +12,10 @@ internal sealed class Home : IAsyncDisposable
     public string Folder { get; } = Directory.CreateTempSubdirectory("cram-e2e-").FullName;
 
     /// <summary>Process id of the silo, from <c>silo.json</c>.</summary>
-    public int SiloProcessId
-    {
-        get
-        {
-            using var description = JsonDocument.Parse(File.ReadAllText(Path.Combine(Folder, "silo.json")));
-            return description.RootElement.GetProperty("pid").GetInt32();
-        }
-    }
+    public int SiloProcessId => Described("pid");
+
+    /// <summary>Where its silo serves <c>/metrics</c> and <c>/healthz</c>.</summary>
+    public int HttpPort => Described("http_port");
 
     /// <summary>Runs <c>cram</c> with this home.</summary>
     public Task<CramProcess> CramAsync(params string[] arguments) => CramProcess.RunAsync(Limit, [.. arguments, "--home", Folder]);
@@ -63,6 +59,12 @@ internal sealed class Home : IAsyncDisposable
         }
 
         Directory.Delete(Folder, recursive: true);
+    }
+
+    private int Described(string property)
+    {
+        using var description = JsonDocument.Parse(File.ReadAllText(Path.Combine(Folder, "silo.json")));
+        return description.RootElement.GetProperty(property).GetInt32();
     }
 
     private static string CommandLine(int processId)
