@@ -15,15 +15,16 @@ public sealed class FineTunedModel : IDisposable
     private readonly CrammedBert _bert;
     private readonly ClassificationHead _head;
     private readonly ITextEncoder _encoder;
-    private readonly int _maximumLength;
-    private readonly bool _singlesAsPairs;
+    private readonly InputFormat _format;
     private readonly bool _paddingCounts;
     private readonly int _paddingMultiple;
 
     internal FineTunedModel(
-        GlueTask task, CrammedBert bert, ClassificationHead head, ITextEncoder encoder, int maximumLength, FineTuningRecipe recipe, Device device)
+        GlueTask task, ArchitectureRecipe architecture, CrammedBert bert, ClassificationHead head, ITextEncoder encoder, InputFormat format, FineTuningRecipe recipe,
+        Device device)
     {
-        (_bert, _head, _encoder, _maximumLength, _singlesAsPairs) = (bert, head, encoder, maximumLength, recipe.Faithful);
+        (_bert, _head, _encoder, _format) = (bert, head, encoder, format);
+        (Architecture, Recipe) = (architecture, recipe);
         _paddingCounts = recipe.Pooling == PoolingKind.RawMean;
         // Matrix units like multiples of 8; a CPU has none, and there a fifth of a batch of short sentences would be padding. The raw mean
         // takes padding into account, so it must be alike everywhere.
@@ -37,6 +38,18 @@ public sealed class FineTunedModel : IDisposable
 
     /// <summary>Where it computes.</summary>
     public Device Device { get; }
+
+    /// <summary>The encoder's shape.</summary>
+    public ArchitectureRecipe Architecture { get; }
+
+    /// <summary>The settings that it was fine-tuned with.</summary>
+    public FineTuningRecipe Recipe { get; }
+
+    /// <summary>Its vocabulary.</summary>
+    internal ITextEncoder TextEncoder => _encoder;
+
+    /// <summary>How its inputs are made.</summary>
+    internal InputFormat Format => _format;
 
     /// <summary>The number of the most likely class of each example, an index into <see cref="GlueTask.Labels"/>.</summary>
     /// <exception cref="InvalidOperationException">The task is a regression.</exception>
@@ -119,12 +132,12 @@ public sealed class FineTunedModel : IDisposable
 
     /// <summary>Encodes examples as this model takes them.</summary>
     internal EncodedExamples Encode(IReadOnlyList<GlueExample> examples, CancellationToken cancellation) =>
-        new(examples, _encoder, _maximumLength, _singlesAsPairs, cancellation);
+        new(examples, _encoder, _format, cancellation);
 
     /// <returns><c>[B, C] float32</c>, on the device, in the caller's dispose scope.</returns>
     internal Tensor Forward(EncodedExamples examples, ReadOnlySpan<int> rows)
     {
         var batch = examples.Batch(rows, _paddingMultiple, Device);
-        return _head.forward(_bert.Encode(batch.Ids, batch.Mask), batch.Mask);
+        return _head.forward(_bert.Encode(batch.Ids, batch.Mask, batch.Segments), batch.Mask);
     }
 }

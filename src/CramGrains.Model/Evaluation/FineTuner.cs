@@ -28,16 +28,17 @@ public static class FineTuner
     /// <param name="progress">Receives <see cref="FineTuningProgress"/> and notes, on this thread.</param>
     /// <param name="cancellation">Asked before every step.</param>
     /// <param name="time">Clock for the reported speed; null takes the system's.</param>
+    /// <param name="pairSeparators">Separators between the sentences of a pair; RoBERTa has two.</param>
     /// <exception cref="GlueException">The data cannot be used.</exception>
     /// <exception cref="ArgumentException">The weights do not fit the architecture or the vocabulary; the message names the tensor.</exception>
     /// <exception cref="NonFiniteFineTuningLossException">The loss stopped being a number.</exception>
     public static FineTuningResult Run(
         FineTuningRecipe recipe, ArchitectureRecipe architecture, IReadOnlyDictionary<string, Tensor>? pretrainedWeights, ITextEncoder encoder,
         string glueFolder, GlueTaskName task, int seed, Device device, IProgress<TrainingEvent>? progress, CancellationToken cancellation,
-        TimeProvider? time = null)
+        TimeProvider? time = null, int pairSeparators = 1)
     {
         var data = GlueReader.Read(glueFolder, task);
-        var (result, model) = Train(recipe, architecture, pretrainedWeights, encoder, data, seed, device, progress, cancellation, time);
+        var (result, model) = Train(recipe, architecture, pretrainedWeights, encoder, data, seed, device, progress, cancellation, time, pairSeparators);
         model.Dispose();
         return result;
     }
@@ -45,7 +46,7 @@ public static class FineTuner
     /// <summary>As <see cref="Run"/>, on data already read, and hands the trained model over; the caller disposes it.</summary>
     public static (FineTuningResult Result, FineTunedModel Model) Train(
         FineTuningRecipe recipe, ArchitectureRecipe architecture, IReadOnlyDictionary<string, Tensor>? pretrainedWeights, ITextEncoder encoder, GlueData data,
-        int seed, Device device, IProgress<TrainingEvent>? progress, CancellationToken cancellation, TimeProvider? time = null)
+        int seed, Device device, IProgress<TrainingEvent>? progress, CancellationToken cancellation, TimeProvider? time = null, int pairSeparators = 1)
     {
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(data);
@@ -60,7 +61,7 @@ public static class FineTuner
             order = order[..maximum];
         }
 
-        var model = FineTuningModelFactory.Make(recipe, architecture, pretrainedWeights, encoder, data.Task, seed, device);
+        var model = FineTuningModelFactory.Make(recipe, architecture, pretrainedWeights, encoder, data.Task, seed, device, pairSeparators);
         try
         {
             random.manual_seed(seed);

@@ -12,13 +12,13 @@ internal static class FineTuningModelFactory
 {
     private const string WordEmbedding = "word.weight";
     private const string LearnedPositions = "positions.weight";
-    private const int ShortestUseful = 5; // [CLS] a [SEP] b [SEP]
+    private const int ShortestUseful = 6; // [CLS] a [SEP] [SEP] b [SEP]
     private const ulong HeadStream = 0x68656164; // keeps the head's start from repeating the untrained encoder's, which has the same seed
 
     /// <exception cref="ArgumentException">The weights do not fit the architecture or the vocabulary; the message names the tensor.</exception>
     public static FineTunedModel Make(
         FineTuningRecipe recipe, ArchitectureRecipe architecture, IReadOnlyDictionary<string, Tensor>? weights, ITextEncoder encoder,
-        GlueTask task, int seed, Device device)
+        GlueTask task, int seed, Device device, int pairSeparators)
     {
         int positions = Rows(weights, LearnedPositions) ?? recipe.MaximumLength;
         int maximumLength = Math.Min(recipe.MaximumLength, positions);
@@ -54,7 +54,8 @@ internal static class FineTuningModelFactory
             var head = new ClassificationHead(recipe, architecture.HiddenSize, task.Outputs, architecture.InitializationStd, generator);
             bert.to(device);
             head.to(device);
-            return new(task, bert, head, encoder, maximumLength, recipe, device);
+            var format = new InputFormat(maximumLength, recipe.Faithful, pairSeparators, Segments: architecture.SegmentTypes > 1);
+            return new(task, architecture, bert, head, encoder, format, recipe, device);
         }
         catch
         {
