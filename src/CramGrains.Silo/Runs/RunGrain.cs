@@ -169,7 +169,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
             return problems;
         }
 
-        (string? corpusRequest, IReadOnlyList<string> corpusProblems) = CorpusRequest.Name(recipe.Corpus);
+        (string? corpusRequest, IReadOnlyList<string> corpusProblems) = CorpusRequest.Name(recipe.Corpus, request.GlueFolder);
         if (request.GlueFolder is { } folder && !Directory.Exists(folder))
         {
             corpusProblems = [.. corpusProblems, $"GLUE folder {folder} does not exist on {_silo.Machine}. Give the folder that holds CoLA/, MRPC/ and so on."];

@@ -10,8 +10,11 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
     private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "cram.exe" : "cram");
 
     // A build's layout: artifacts/bin/<project>/<configuration>.
-    private static readonly string SiloExecutable = Path.GetFullPath(Path.Combine(
+    private static readonly string SiloPath = Path.GetFullPath(Path.Combine(
         AppContext.BaseDirectory, "..", "..", "CramGrains.Silo", new DirectoryInfo(AppContext.BaseDirectory).Name, OperatingSystem.IsWindows() ? "CramGrains.Silo.exe" : "CramGrains.Silo"));
+
+    /// <summary>Where the silo's own program is.</summary>
+    public static string SiloExecutable => SiloPath;
 
     /// <summary>The one JSON document on standard output.</summary>
     public JsonElement Json => JsonDocument.Parse(Output).RootElement;
@@ -20,7 +23,7 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
     public static Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments) => RunProgramAsync(Executable, limit, arguments);
 
     /// <summary>As <see cref="RunAsync"/>, for the silo's own program, which the client starts.</summary>
-    public static Task<CramProcess> RunSiloAsync(TimeSpan limit, params string[] arguments) => RunProgramAsync(SiloExecutable, limit, arguments);
+    public static Task<CramProcess> RunSiloAsync(TimeSpan limit, params string[] arguments) => RunProgramAsync(SiloPath, limit, arguments);
 
     private static async Task<CramProcess> RunProgramAsync(string executable, TimeSpan limit, string[] arguments)
     {
