@@ -1,4 +1,5 @@
 using CramGrains.Silo.Devices;
+using CramGrains.Silo.Runs;
 using CramGrains.Silo.Telemetry;
 using CramGrains.Silo.Worker;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -17,12 +18,13 @@ internal static class SiloHosting
     /// <param name="silo">What this silo is.</param>
     public static void AddCramServices(this IServiceCollection services, IConfiguration configuration, SiloOptions silo)
     {
-        services.AddOptions<SiloOptions>().Configure(o => (o.Home, o.Machine, o.Devices) = (silo.Home, silo.Machine, silo.Devices)).ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<SiloOptions>().Configure(o => (o.Home, o.Machine, o.Devices, o.LockFolder) = (silo.Home, silo.Machine, silo.Devices, silo.LockFolder)).ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<RunOptions>().Bind(configuration.GetSection("cram:runs")).ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("cram:devices")).ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<RunOptions>, LeaseOrderCheck>();
         services.AddMetrics();
-        services.AddSingleton(new HomeFolder(silo.Home));
+        services.TryAddSingleton(new HomeFolder(silo.Home, shared: null, silo.LockFolder));
+        services.TryAddSingleton<IRunLogs, FileRunLogs>();
         services.AddSingleton<WorkerAssignments>();
         services.AddSingleton<CramMetrics>();
         services.TryAddSingleton(new SiloClock(TimeProvider.System));

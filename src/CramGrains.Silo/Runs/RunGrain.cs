@@ -25,7 +25,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
     private readonly CramMetrics _metrics;
     private readonly ILogger<RunGrain> _logger;
     private readonly RunFeed _feed;
-    private readonly RunLog _log;
+    private readonly IRunLogs _logs;
     private RunProgress? _progress;
     private DateTimeOffset _progressLoggedAt;
 
@@ -34,6 +34,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         IOptions<RunOptions> options,
         IOptions<SiloOptions> silo,
         HomeFolder home,
+        IRunLogs logs,
         SiloClock clock,
         CramMetrics metrics,
         ILogger<RunGrain> logger) : base(storage, options, logger)
@@ -44,7 +45,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         _metrics = metrics;
         _logger = logger;
         _feed = new RunFeed(TimeSpan.FromSeconds(options.Value.HeartbeatSeconds));
-        _log = new RunLog(home.RunLog(this.GetPrimaryKeyString()));
+        _logs = logs;
     }
 
     protected override bool Unfinished => State.Request is not null && !State.Retired;
@@ -143,7 +144,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         }
     }
 
-    public Task<LogChunk> ReadLogAsync(long cursor) => Task.FromResult(_log.Read(cursor));
+    public Task<LogChunk> ReadLogAsync(long cursor) => _logs.ReadAsync(RunId, cursor);
 
     public async Task ReceiveReminder(string reminderName, TickStatus status)
     {
@@ -200,7 +201,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         return [];
     }
 
-    private void Note(string text) => _log.Write(_clock.UtcNow, text);
+    private void Note(string text) => _logs.Write(RunId, _clock.UtcNow, text);
 
     private void Publish(bool milestone)
     {
