@@ -1,3 +1,5 @@
+using CramGrains.Silo.Artefacts;
+
 namespace CramGrains.Silo.Hosting;
 
 /// <summary>Settings of a silo: <c>silo-settings.json</c> in its home, then the file named by <c>--config</c>, then environment variables; later ones win.</summary>
@@ -12,6 +14,8 @@ internal static class ServeConfiguration
         ["cluster"] = typeof(ClusterMemberOptions),
         ["runs"] = typeof(RunOptions),
         ["devices"] = typeof(DeviceOptions),
+        ["artefacts"] = typeof(ArtefactOptions),
+        ["retention"] = typeof(RetentionOptions),
     };
 
     /// <param name="files">JSON files, those that win last; each must exist.</param>

@@ -1,5 +1,6 @@
 using System.Net;
 using CramGrains.Interfaces.Access;
+using CramGrains.Silo.Artefacts;
 using CramGrains.Silo.Devices;
 using CramGrains.Silo.Telemetry;
 using CramGrains.Silo.Worker;
@@ -99,6 +100,16 @@ internal static class ServeProgram
         }));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         builder.Services.AddSingleton(home);
+        if (certificates is not null)
+        {
+            builder.Services.AddSingleton(certificates);
+        }
+
+        if (redis is not null)
+        {
+            builder.Services.AddTravellingArtefacts(serve.Cluster);
+        }
+
         builder.Services.AddCramServices(builder.Configuration, serve.Silo);
         builder.Host.UseOrleans(silo =>
         {
@@ -123,7 +134,7 @@ internal static class ServeProgram
                 silo.UseToken(token);
             }
 
-            silo.AddCramGrains(serve.Silo);
+            silo.AddCramGrains(serve.Silo, description);
         });
         builder.Services.AddHealthChecks();
         builder.Services.AddOpenTelemetry()
@@ -143,6 +154,8 @@ internal static class ServeProgram
         app.MapGet("/silo.json", () => SiloDescription.TryRead(home) is { } silo
             ? Results.Json(silo, WorkerJson.Options)
             : Results.StatusCode(StatusCodes.Status503ServiceUnavailable)); // not ready yet, or on its way out
+        app.MapMembers();
+        app.MapArtefacts();
         return app;
     }
 

@@ -1,3 +1,4 @@
+using CramGrains.Silo.Artefacts;
 using CramGrains.Silo.Devices;
 using CramGrains.Silo.Runs;
 using CramGrains.Silo.Telemetry;
@@ -30,13 +31,17 @@ internal static class SiloHosting
         services.TryAddSingleton(new SiloClock(TimeProvider.System));
         services.TryAddSingleton(_ => WorkerCommandLine.OfThisProgram());
         services.TryAddSingleton<IWorkerHost, ProcessWorkerHost>();
+        services.AddArtefacts(configuration);
         services.AddHostedService<ResumeAtStart>();
     }
 
     /// <summary>The grains' surroundings that do not depend on where membership and state are kept.</summary>
-    public static ISiloBuilder AddCramGrains(this ISiloBuilder builder, SiloOptions silo)
+    /// <param name="builder">The silo.</param>
+    /// <param name="silo">What this silo is.</param>
+    /// <param name="reachable">Where it listens; null in tests that have no sockets.</param>
+    public static ISiloBuilder AddCramGrains(this ISiloBuilder builder, SiloOptions silo, SiloDescription? reachable = null)
     {
-        builder.UseSiloMetadata(new Dictionary<string, string> { [PinToMachineDirector.MachineKey] = silo.Machine });
+        builder.UseSiloMetadata(MachineMetadata.Of(silo, reachable));
         builder.AddPlacementDirector<PinToMachinePlacement, PinToMachineDirector>();
         builder.AddGrainService<DeviceAgent>();
         return builder;

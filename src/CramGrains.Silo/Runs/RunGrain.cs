@@ -2,8 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using CramGrains.Interfaces.Runs;
 using CramGrains.Model.Recipes;
-using CramGrains.Silo.Data;
-using CramGrains.Silo.Evaluation;
+using CramGrains.Silo.Artefacts;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Scheduling;
 using CramGrains.Silo.Telemetry;
@@ -19,33 +18,33 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
     private const string Watchdog = "watchdog";
     private static readonly TimeSpan WatchdogPeriod = TimeSpan.FromMinutes(1);
 
-    private readonly SiloOptions _silo;
     private readonly HomeFolder _home;
     private readonly SiloClock _clock;
     private readonly CramMetrics _metrics;
     private readonly ILogger<RunGrain> _logger;
     private readonly RunFeed _feed;
     private readonly IRunLogs _logs;
+    private readonly ISourceFinder _sources;
     private RunProgress? _progress;
     private DateTimeOffset _progressLoggedAt;
 
     public RunGrain(
         [PersistentState("run", StorageName)] IPersistentState<RunRecord> storage,
         IOptions<RunOptions> options,
-        IOptions<SiloOptions> silo,
         HomeFolder home,
         IRunLogs logs,
+        ISourceFinder sources,
         SiloClock clock,
         CramMetrics metrics,
         ILogger<RunGrain> logger) : base(storage, options, logger)
     {
-        _silo = silo.Value;
         _home = home;
         _clock = clock;
         _metrics = metrics;
         _logger = logger;
         _feed = new RunFeed(TimeSpan.FromSeconds(options.Value.HeartbeatSeconds));
         _logs = logs;
+        _sources = sources;
     }
 
     protected override bool Unfinished => State.Request is not null && !State.Retired;
@@ -75,7 +74,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
     {
         if (State.Request is null)
         {
-            IReadOnlyList<string> problems = Accept(request);
+            IReadOnlyList<string> problems = await AcceptAsync(request);
             if (problems.Count > 0)
             {
                 return new SubmitOutcome(RunId, false, problems);
@@ -157,7 +156,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
 
     /// <summary>Fills the state from a request, in memory.</summary>
     /// <returns>The reasons why the run cannot be accepted; empty when it is.</returns>
-    private IReadOnlyList<string> Accept(SubmitRun request)
+    private async Task<IReadOnlyList<string>> AcceptAsync(SubmitRun request)
     {
         if (request.RunId != RunId || !RunIds.IsValid(RunId))
         {
@@ -170,18 +169,12 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
             return problems;
         }
 
-        (string? corpusRequest, IReadOnlyList<string> corpusProblems) = CorpusRequest.Name(recipe.Corpus);
-        if (request.GlueFolder is { } folder && !Directory.Exists(folder))
+        FoundSources found = await _sources.FindAsync(recipe, request.GlueFolder);
+        if (found.CorpusRequest is null || found.Problems.Count > 0)
         {
-            corpusProblems = [.. corpusProblems, $"GLUE folder {folder} does not exist on {_silo.Machine}. Give the folder that holds CoLA/, MRPC/ and so on."];
+            return found.Problems;
         }
 
-        if (corpusRequest is null || corpusProblems.Count > 0)
-        {
-            return corpusProblems;
-        }
-
-        (IReadOnlyList<string> tasks, IReadOnlyList<string> notices) = GlueFiles.Plan(recipe.FineTuning.Tasks, request.GlueFolder);
         State.Request = request;
         State.Name = request.Name is { Length: > 0 } name ? name : recipe.Name;
         State.RecipeJson = RecipeJson.ToCanonicalJson(recipe);
@@ -190,12 +183,12 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         State.State = RunState.Queued;
         State.Message = "accepted";
         State.SubmittedAt = _clock.UtcNow;
-        State.CorpusRequest = corpusRequest;
-        State.Machine = _silo.Machine;
-        State.Notices = [.. notices];
+        State.CorpusRequest = found.CorpusRequest;
+        State.Machine = found.Machine;
+        State.Notices = [.. found.Glue.Notices];
         State.Glue =
         [
-            .. from task in tasks from seed in Enumerable.Range(0, recipe.FineTuning.Seeds) select new GlueItem { Task = task, Seed = recipe.Seed + seed },
+            .. from task in found.Glue.Tasks from seed in Enumerable.Range(0, recipe.FineTuning.Seeds) select new GlueItem { Task = task, Seed = recipe.Seed + seed },
         ];
         State.History = [new RunHistoryEntry(State.SubmittedAt, RunState.Queued, "accepted")];
         return [];
