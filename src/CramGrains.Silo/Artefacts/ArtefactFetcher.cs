@@ -103,7 +103,7 @@ internal sealed class ArtefactFetcher(ClusterCertificates? certificates, AccessT
         {
             await ReceiveAsync(source, from, file, path, received, cancellationToken);
         }
-        catch (Exception problem) when (problem is HttpRequestException or HttpIOException || (problem is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception problem) when (problem is HttpRequestException || (problem is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             throw new ArtefactException($"{source.Authority}: {file.Name} broke off: {problem.Message}", problem);
         }
@@ -136,7 +136,7 @@ internal sealed class ArtefactFetcher(ClusterCertificates? certificates, AccessT
         while (true)
         {
             stall.CancelAfter(Stall);
-            int read = await content.ReadAsync(buffer, stall.Token);
+            int read = await ReadAsync(content, buffer, source, file, stall.Token);
             if (read == 0)
             {
                 break;
@@ -152,6 +152,19 @@ internal sealed class ArtefactFetcher(ClusterCertificates? certificates, AccessT
         }
 
         target.Flush(flushToDisk: true);
+    }
+
+    /// <summary>The network's errors are the other machine's; the disk's, which look alike, are this one's and mean something else.</summary>
+    private static async Task<int> ReadAsync(Stream content, byte[] buffer, Uri source, ArtefactFile file, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await content.ReadAsync(buffer, cancellationToken);
+        }
+        catch (IOException problem)
+        {
+            throw new ArtefactException($"{source.Authority}: {file.Name} broke off: {problem.Message}", problem);
+        }
     }
 
     private static async Task<string> HashAsync(string path, CancellationToken cancellationToken)

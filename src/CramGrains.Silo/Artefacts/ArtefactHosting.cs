@@ -18,6 +18,7 @@ internal static class ArtefactHosting
         services.TryAddSingleton<IMachines, MemberMachines>();
         services.TryAddSingleton(services => new ArtefactFetcher(services.GetService<ClusterCertificates>(), services.GetService<AccessToken>()));
         services.AddSingleton<Deliveries>();
+        services.AddSingleton<CorpusCopies>();
         services.AddSingleton<CheckpointCopies>();
         services.TryAddSingleton<ISourceFinder, LocalSources>();
         services.TryAddSingleton<IWorkPlacement, WorkWhereDataIs>();

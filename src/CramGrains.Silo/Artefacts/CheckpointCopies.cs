@@ -5,10 +5,10 @@ namespace CramGrains.Silo.Artefacts;
 
 /// <summary>Copies of checkpoints on machines that do not train their run, so that it can go on when the machine that does is lost.</summary>
 internal sealed partial class CheckpointCopies(
-    IGrainFactory grains, IMachines machines, Deliveries deliveries, ArtefactFolders folders, IOptions<ClusterMemberOptions> options, ILogger<CheckpointCopies> logger)
+    IGrainFactory grains, IMachines machines, CorpusCopies corpora, Deliveries deliveries, ArtefactFolders folders, IOptions<ClusterMemberOptions> options, ILogger<CheckpointCopies> logger)
 {
     /// <summary>Asks other machines for copies; always the same ones for a run as long as they are up.</summary>
-    public async Task AskAsync(string runId, string checkpoint, string digest)
+    public async Task AskAsync(string runId, string checkpoint, string digest, string corpus)
     {
         IEnumerable<string> others = machines.Alive.Keys.Where(machine => machine != machines.Own)
             .OrderByDescending(machine => Rank(runId, machine)).Take(options.Value.CheckpointCopies - 1);
@@ -16,7 +16,7 @@ internal sealed partial class CheckpointCopies(
         {
             try
             {
-                await grains.GetGrain<IShelfGrain>($"{machine}/shelf").KeepCheckpointAsync(runId, checkpoint, digest);
+                await grains.GetGrain<IShelfGrain>($"{machine}/shelf").KeepCheckpointAsync(runId, checkpoint, digest, corpus);
             }
             catch (Exception problem) when (problem is OrleansException or TimeoutException)
             {
@@ -26,12 +26,14 @@ internal sealed partial class CheckpointCopies(
     }
 
     /// <summary>Begins to bring a copy here.</summary>
-    public void Bring(string runId, string checkpoint, string digest) => _ = Task.Run(() => BringAsync(runId, checkpoint, digest));
+    public void Bring(string runId, string checkpoint, string digest, string corpus) => _ = Task.Run(() => BringAsync(runId, checkpoint, digest, corpus));
 
-    private async Task BringAsync(string runId, string checkpoint, string digest)
+    private async Task BringAsync(string runId, string checkpoint, string digest, string corpus)
     {
         try
         {
+            // A checkpoint is of no use where its corpus cannot be had, and the machine that made it may be the one that is lost.
+            await corpora.BringAsync(corpus, whole: true, (_, _) => { }, CancellationToken.None);
             IArtefactGrain published = grains.GetGrain<IArtefactGrain>(ArtefactKeys.Checkpoints(runId));
             await deliveries.BringAsync(
                 new Delivery(ArtefactKind.Checkpoint, $"{runId}/{checkpoint}", digest, Path.Combine(folders.Checkpoints(runId), checkpoint), () => HoldersAsync(published, digest)),

@@ -6,9 +6,9 @@ namespace CramGrains.Silo.Artefacts;
 [Alias("cram.IShelfGrain")]
 internal interface IShelfGrain : IGrainWithStringKey
 {
-    /// <summary>Begins to bring a copy of a run's checkpoint here, and returns at once; older copies of that run go when it has come.</summary>
+    /// <summary>Begins to bring a copy of a run's checkpoint and of its corpus here, and returns at once; older checkpoints of that run go when it has come.</summary>
     [Alias("KeepCheckpoint"), ResponseTimeout("00:00:05")]
-    Task KeepCheckpointAsync(string runId, string name, string digest);
+    Task KeepCheckpointAsync(string runId, string name, string digest, string corpus);
 
     /// <summary>Lets other machines fetch the GLUE files of a task from a folder of this machine; null when they are not there.</summary>
     [Alias("OfferGlue"), ResponseTimeout("00:00:20")]

@@ -44,7 +44,7 @@ internal sealed class Publisher(IGrainFactory grains, IMachines machines, Artefa
             string digest = manifest.Digest();
             if (await grains.GetGrain<IArtefactGrain>(ArtefactKeys.Checkpoints(assignment.RunId)).PublishAsync(assignment.LeaseEpoch, newest, digest, machines.Own) && !home.IsShared)
             {
-                await copies.AskAsync(assignment.RunId, newest, digest);
+                await copies.AskAsync(assignment.RunId, newest, digest, assignment.CorpusDigest);
             }
 
             name = newest;

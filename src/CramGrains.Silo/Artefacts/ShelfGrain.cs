@@ -9,9 +9,9 @@ namespace CramGrains.Silo.Artefacts;
 [PinToMachine, Immovable]
 internal sealed class ShelfGrain(CheckpointCopies copies, GlueOffers glue) : Grain, IShelfGrain
 {
-    public Task KeepCheckpointAsync(string runId, string name, string digest)
+    public Task KeepCheckpointAsync(string runId, string name, string digest, string corpus)
     {
-        copies.Bring(runId, name, digest);
+        copies.Bring(runId, name, digest, corpus);
         return Task.CompletedTask;
     }
 

@@ -1,12 +1,10 @@
-using CramGrains.Model.Data;
 using CramGrains.Model.Recipes;
-using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Worker;
 
 namespace CramGrains.Silo.Artefacts;
 
 /// <summary>What a worker needs on this machine's disk before it can start, and the bringing of it.</summary>
-internal sealed class Supplies(IGrainFactory grains, IMachines machines, Deliveries deliveries, ArtefactFolders folders, HomeFolder home)
+internal sealed class Supplies(IGrainFactory grains, IMachines machines, CorpusCopies corpora, Deliveries deliveries, ArtefactFolders folders)
 {
     /// <summary>Brings everything.</summary>
     /// <param name="assignment">What the worker is to do.</param>
@@ -20,37 +18,15 @@ internal sealed class Supplies(IGrainFactory grains, IMachines machines, Deliver
         switch (assignment.Job)
         {
             case WorkerJob.Pretrain:
-                await BringCorpusAsync(assignment.CorpusDigest, whole: true, waitsFor, cancellationToken);
+                await corpora.BringAsync(assignment.CorpusDigest, whole: true, waitsFor, cancellationToken);
                 await BringCheckpointAsync(assignment.RunId, waitsFor, cancellationToken);
                 return assignment;
             case WorkerJob.FineTune:
-                await BringCorpusAsync(assignment.CorpusDigest, whole: false, waitsFor, cancellationToken);
+                await corpora.BringAsync(assignment.CorpusDigest, whole: false, waitsFor, cancellationToken);
                 await BringCheckpointAsync(assignment.RunId, waitsFor, cancellationToken);
                 return assignment with { GlueFolder = await BringGlueAsync(assignment, waitsFor, cancellationToken) };
             default:
                 return assignment; // a corpus is made where its sources are
-        }
-    }
-
-    private async Task BringCorpusAsync(string digest, bool whole, Action<string, string> waitsFor, CancellationToken cancellationToken)
-    {
-        string target = whole ? home.Corpus(digest) : folders.Vocabulary(digest);
-        if (Directory.Exists(home.Corpus(digest)) || Directory.Exists(target))
-        {
-            return;
-        }
-
-        IArtefactGrain corpus = grains.GetGrain<IArtefactGrain>(ArtefactKeys.Corpus(digest));
-        PublishedArtefact published = await corpus.ListAsync() is [var newest, ..] ? newest : throw new ArtefactException($"no machine is known to have corpus {digest}");
-        waitsFor(target, whole ? "the corpus" : "the vocabulary");
-        await deliveries.BringAsync(
-            new Delivery(
-                ArtefactKind.Corpus, digest, published.Digest, target, () => CheckpointCopies.HoldersAsync(corpus, published.Digest),
-                whole ? null : file => file.Name is CorpusManifest.FileName or CorpusManifest.VocabularyFileName),
-            cancellationToken);
-        if (whole)
-        {
-            await corpus.HoldAsync(published.Digest, machines.Own);
         }
     }
 

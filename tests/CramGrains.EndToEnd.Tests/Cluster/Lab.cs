@@ -13,13 +13,11 @@ internal sealed class Lab : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
-    private static readonly JsonSerializerOptions Settings = new() { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
-
-    private readonly object _cluster;
+    private readonly Dictionary<string, object> _cluster;
     private readonly Dictionary<string, object> _sections;
     private CramSession? _session;
 
-    private Lab(RedisServer redis, object cluster, Dictionary<string, object> sections) => (Redis, _cluster, _sections) = (redis, cluster, sections);
+    private Lab(RedisServer redis, Dictionary<string, object> cluster, Dictionary<string, object> sections) => (Redis, _cluster, _sections) = (redis, cluster, sections);
 
     public RedisServer Redis { get; }
 
@@ -37,14 +35,21 @@ internal sealed class Lab : IAsyncDisposable
     /// <param name="sharedFolder">Whether they keep corpora and checkpoints in one folder.</param>
     /// <param name="lease">How long a worker trains on without its silo; the machine is given up after one and a half times that.</param>
     /// <param name="copies">Machines that hold a run's newest checkpoint.</param>
-    public static async Task<Lab> StartAsync(int machines = 3, bool sharedFolder = false, double lease = 10, int copies = 2)
+    /// <param name="network">A network of their own; null for loopback.</param>
+    public static async Task<Lab> StartAsync(int machines = 3, bool sharedFolder = false, double lease = 10, int copies = 2, NetworkNamespaces? network = null)
     {
         Assert.SkipUnless(RedisServer.IsInstalled, "redis-server is not installed; apt-get install redis-server brings it.");
-        var redis = await RedisServer.StartAsync();
+        var redis = await RedisServer.StartAsync(network?.Host ?? "127.0.0.1");
         string? shared = sharedFolder ? Directory.CreateTempSubdirectory("cram-shared-").FullName : null;
+        Dictionary<string, object> cluster = new() { ["Id"] = "lab", ["Redis"] = $"{redis.Address}:{redis.Port}", ["CheckpointCopies"] = copies };
+        if (shared is not null)
+        {
+            cluster["SharedFolder"] = shared;
+        }
+
         var lab = new Lab(
             redis,
-            new { Id = "lab", Redis = $"{redis.Address}:{redis.Port}", SharedFolder = shared, CheckpointCopies = copies },
+            cluster,
             new()
             {
                 ["devices"] = new { ReportSeconds = 1, LostAfterSeconds = 8, WorkerLeaseSeconds = lease, PollSeconds = 0.5 },
@@ -55,11 +60,16 @@ internal sealed class Lab : IAsyncDisposable
         {
             for (int i = 1; i <= machines; i++)
             {
-                lab.Add($"m{i}").Start();
+                (string Address, IReadOnlyList<string> Within)? place = network?.Add($"m{i}");
+                lab.Add($"m{i}", within: place?.Within, clusterSettings: place is null ? null : new() { ["AdvertisedAddress"] = place.Value.Address, ["AllowInsecure"] = true }).Start();
             }
 
             await Task.WhenAll(lab.Silos.Select(silo => silo.ReadyAsync()));
-            await lab.DevicesAsync(machines);
+            if (machines > 0)
+            {
+                await lab.DevicesAsync(machines);
+            }
+
             return lab;
         }
         catch
@@ -70,14 +80,14 @@ internal sealed class Lab : IAsyncDisposable
     }
 
     /// <summary>Adds a machine without starting its silo.</summary>
-    public SiloProcess Add(string machine, string? home = null, Dictionary<string, object>? siloSettings = null)
+    public SiloProcess Add(string machine, string? home = null, Dictionary<string, object>? siloSettings = null, Dictionary<string, object>? clusterSettings = null,
+        IReadOnlyList<string>? within = null)
     {
         var silo = new Dictionary<string, object>(siloSettings ?? []) { ["Machine"] = machine, ["Devices"] = "cpu" };
         string settings = Path.Combine(Folder, $"{machine}-{Silos.Count}.json");
         File.WriteAllText(settings, JsonSerializer.Serialize(
-            new { cram = new Dictionary<string, object>(_sections) { ["silo"] = silo, ["cluster"] = _cluster } },
-            Settings));
-        var process = new SiloProcess(machine, home ?? Path.Combine(Folder, machine), settings);
+            new { cram = new Dictionary<string, object>(_sections) { ["silo"] = silo, ["cluster"] = new Dictionary<string, object>(_cluster.Concat(clusterSettings ?? [])) } }));
+        var process = new SiloProcess(machine, home ?? Path.Combine(Folder, machine), settings, within);
         Silos.Add(process);
         return process;
     }
@@ -118,7 +128,13 @@ internal sealed class Lab : IAsyncDisposable
     {
         RunView? last = null;
         return Eventually.ValueAsync(
-            async () => (last = await TryShowAsync(runId) ?? last) is { } view && condition(view) ? view : null,
+            async () =>
+            {
+                last = await TryShowAsync(runId) ?? last;
+                bool holds = last is not null && condition(last);
+                Assert.False(!holds && last?.EndedAt is not null, $"{runId} ended ({last?.State}: {last?.Message}) before it {what}.");
+                return holds ? last : null;
+            },
             () => $"{runId} {what}; seen last: {last?.State} on {last?.Device}, attempt {last?.Attempts}, epoch {last?.LeaseEpoch}, step {last?.Progress?.OptimizerSteps}: {last?.Message}\n" +
                   string.Join('\n', Silos.Select(silo => $"--- {silo.Machine}\n{silo.Tail()}")),
             limit ?? Patience);
@@ -152,6 +168,15 @@ internal sealed class Lab : IAsyncDisposable
         // One heartbeat of training may be lost with a worker that is killed between a step and its report, and the last step may run over.
         Assert.InRange(report.BudgetUsedSeconds, budgetSeconds - 1.5, budgetSeconds + 2.5);
         return report;
+    }
+
+    /// <summary>Cancels the run and waits for its end.</summary>
+    public async Task CancelAsync(string runId)
+    {
+        await Eventually.TrueAsync(
+            async () => (await TryAsync(async session => await session.Run(runId).CancelAsync("ada")))?.Accepted == true, () => $"{runId} is cancelled", Patience);
+        var ended = await UntilAsync(runId, "ends", view => view.EndedAt is not null);
+        Assert.Equal(RunState.Cancelled, ended.State);
     }
 
     /// <summary>The machine that the run is on.</summary>

@@ -34,7 +34,8 @@ internal sealed class SiloProcess(string machine, string home, string settings, 
         File.Delete(Path.Combine(Home, "silo.json"));
         string[] command = [.. within ?? [], Executable, "serve", "--home", Home, "--config", settings, "--log", Log];
         var start = new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["DOTNET_TieredPGO"] = "0"; // quicker to its feet on a busy machine
+        // Three workers on few cores: threads that wait for each other would cost more than they bring.
+        start.Environment["OMP_NUM_THREADS"] = "1";
         _process = Process.Start(start)!;
     }
 

@@ -13,11 +13,19 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
     public JsonElement Json => JsonDocument.Parse(Output).RootElement;
 
     /// <summary>Runs to the end, or kills it after <paramref name="limit"/> and fails with all that it printed.</summary>
-    public static async Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments)
+    public static Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments) => RunAsync(limit, new Dictionary<string, string>(), arguments);
+
+    /// <summary>The same, with further environment variables.</summary>
+    public static async Task<CramProcess> RunAsync(TimeSpan limit, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo(Executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["NO_COLOR"] = "1";
         start.Environment.Remove("CRAM_HOME");
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         using var process = Process.Start(start)!;
         StringBuilder output = new(), errors = new();
         process.OutputDataReceived += (_, line) => Append(output, line.Data);
