@@ -21,7 +21,7 @@ class Layer(nn.Module):
         self.heads, self.p = heads, p
         self.norm1, self.norm2 = nn.LayerNorm(d, eps=1e-12), nn.LayerNorm(d, eps=1e-12)
         self.qkv, self.out = nn.Linear(d, 3 * d, bias=False), nn.Linear(d, d, bias=False)
-        self.wide, self.narrow = nn.Linear(d, f, bias=False), nn.Linear(f // 2, d, bias=False)
+        self.ffn_in, self.ffn_out = nn.Linear(d, f, bias=False), nn.Linear(f // 2, d, bias=False)
 
     def forward(self, x, mask):
         b, s, d = x.shape
@@ -29,8 +29,8 @@ class Layer(nn.Module):
         p = self.p if self.training else 0.0
         mixed = F.scaled_dot_product_attention(q, k, v, mask, p).transpose(1, 2).reshape(b, s, d)
         x = x + F.dropout(self.out(mixed), p, self.training)
-        value, gate = self.wide(self.norm2(x)).chunk(2, -1)
-        return x + F.dropout(self.narrow(F.gelu(gate) * value), p, self.training)
+        value, gate = self.ffn_in(self.norm2(x)).chunk(2, -1)
+        return x + F.dropout(self.ffn_out(F.gelu(gate) * value), p, self.training)
 
 
 class Classifier(nn.Module):

@@ -131,6 +131,8 @@ internal sealed unsafe class CudaStages : Stages
             new("layernorm_backward", 256, 0, cols, on) { Key = "layernorm_backward" + Copies },
             new("geglu_forward", 256, 0, half, on) { Key = "geglu_forward" + Copies },
             new("geglu_backward", 256, 0, half, on) { Key = "geglu_backward" + Copies },
+            new("float8_copy", 256),
+            new("float8_transpose", 256),
             new("float8_scales", 256),
             new("float8_weight_amax", 256),
             new("float8_weights", 256),
@@ -158,7 +160,7 @@ internal sealed unsafe class CudaStages : Stages
     public override void Embedding(Tensor ids, Tensor word, Tensor table, Tensor scale, Tensor output, int rows) =>
         Launch(At("embedding_forward"), Grid.Cover(rows, RowsPerBlock), ids, word, table, scale, output, rows);
 
-    public override void Norm(Tensor x, Tensor weight, Tensor bias, Tensor y, Tensor mean, Tensor rstd, int rows, Float8Copy? copy = null) => Launch(
+    public override void Norm(Tensor x, Tensor weight, Tensor bias, Tensor? y, Tensor mean, Tensor rstd, int rows, Float8Copy? copy = null) => Launch(
         "layernorm_forward" + Copying(copy), Grid.Cover(rows, RowsPerBlock), x, weight, bias, y, mean, rstd, rows, Shape.Epsilon, copy?.Data, copy?.Scale, copy?.Largest);
 
     public override void NormBackward(Tensor dy, Tensor x, Tensor mean, Tensor rstd, Tensor weight, Tensor? residual, Tensor dx, int norm, int rows, Float8Copy? copy = null)
@@ -195,6 +197,17 @@ internal sealed unsafe class CudaStages : Stages
     public override void LinearInputGradient8(Float8Copy dy, Float8Weight w, Tensor dx, int rows, int n, int k) => MultiplyScaled(
         new(true, false, k, rows, n, CublasLt.Float8E4M3, CublasLt.Float8E5M2, CublasLt.Bfloat16, false, FastAccumulation: true), w.Transposed, w.Inverse, dy, dx, dx);
 
+    public override void LinearWeightGradient8(Tensor dyT, Float8Copy dy, Tensor xT, Float8Copy x, Tensor dw, bool accumulate, int rows, int n, int k) =>
+        _products.MultiplyScaled(
+            new(true, false, k, n, rows, CublasLt.Float8E4M3, CublasLt.Float8E5M2, CublasLt.Float32, accumulate, FastAccumulation: true),
+            TensorPointer.Of(xT), TensorPointer.Of(x.Inverse), TensorPointer.Of(dyT), TensorPointer.Of(dy.Inverse), TensorPointer.Of(dw), accumulate ? 1 : 0, TensorPointer.Of(dw));
+
+    public override void Copy8(Tensor x, Float8Copy copy, int rows, int columns) =>
+        Launch("float8_copy", _streamBlocks, x, copy.Data, copy.Scale, copy.Largest, rows * (columns / 8));
+
+    public override void Transpose8(Float8Copy copy, Tensor to, int rows, int columns) =>
+        Launch("float8_transpose", new Grid((columns + 63) / 64, (rows + 127) / 128), copy.Data, to, rows, columns);
+
     public override void Float8Scale(Float8Scales s, int gradients, int headroom)
     {
         int count = (int)s.Scales.numel();
@@ -226,7 +239,7 @@ internal sealed unsafe class CudaStages : Stages
             copy?.Data, copy?.Scale, copy?.Largest);
     }
 
-    public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor dqkv, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
+    public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor? dqkv, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
     {
         DropoutSite drop = dropout.GetValueOrDefault();
         Launch(
@@ -240,10 +253,10 @@ internal sealed unsafe class CudaStages : Stages
         Launch("dropout", Grid.Cover(packs, 256), x, residual, y, site.State, site.Site, site.Threshold, site.Scale, packs);
     }
 
-    public override void Geglu(Tensor u, Tensor y, int rows, Float8Copy? copy = null) => Launch(
+    public override void Geglu(Tensor u, Tensor? y, int rows, Float8Copy? copy = null) => Launch(
         "geglu_forward" + Copying(copy), Grid.Cover(rows * (long)Shape.Half / 8, 256), u, y, rows * (Shape.Half / 8), copy?.Data, copy?.Scale, copy?.Largest);
 
-    public override void GegluBackward(Tensor u, Tensor dy, Tensor du, int rows, Float8Copy? copy = null) => Launch(
+    public override void GegluBackward(Tensor u, Tensor dy, Tensor? du, int rows, Float8Copy? copy = null) => Launch(
         "geglu_backward" + Copying(copy), Grid.Cover(rows * (long)Shape.Half / 8, 256), u, dy, du, rows * (Shape.Half / 8), copy?.Data, copy?.Scale, copy?.Largest);
 
     public override void Gather(Tensor x, Tensor positions, Tensor output, int rows) => Launch("gather_rows", Grid.Cover(rows, RowsPerBlock), x, positions, output, rows);

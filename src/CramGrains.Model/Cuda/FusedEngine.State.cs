@@ -29,6 +29,11 @@ public sealed partial class FusedEngine
         whyNot ??= training.Precision is PrecisionKind.Auto or PrecisionKind.Bfloat16 or PrecisionKind.Float8 ? null : $"it has no training.precision {training.Precision}";
         CudaDevice? cuda = whyNot is null ? CudaDevice.TryOpen(device, out whyNot) : null;
         bool float8 = training.Precision == PrecisionKind.Float8;
+        if (float8 && shape is { Half: var half } && half % 16 != 0)
+        {
+            (cuda, whyNot) = (null, $"the feed-forward width is {shape.FeedForward}, and its FP8 products take multiples of 32");
+        }
+
         if (cuda is { Architecture: < 89 } old && float8)
         {
             (cuda, whyNot) = (null, $"{old.Name} has no FP8 units (compute capability 8.9 or newer), which training.precision float8 asks for");

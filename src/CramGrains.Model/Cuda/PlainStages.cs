@@ -30,12 +30,13 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         output.narrow(0, 0, rows).copy_(e.view(rows, Shape.Hidden));
     }
 
-    public override void Norm(Tensor x, Tensor weight, Tensor bias, Tensor y, Tensor mean, Tensor rstd, int rows, Float8Copy? copy = null)
+    public override void Norm(Tensor x, Tensor weight, Tensor bias, Tensor? y, Tensor mean, Tensor rstd, int rows, Float8Copy? copy = null)
     {
         using var scope = NewDisposeScope();
         Tensor v = x.narrow(0, 0, rows).to(master), m = v.mean([1], keepdim: true), c = v - m;
         Tensor r = (c.square().mean([1], keepdim: true) + Shape.Epsilon).rsqrt();
-        y.narrow(0, 0, rows).copy_(Copied((c * r * weight) + bias, copy));
+        Tensor scaled = Copied((c * r * weight) + bias, copy);
+        y?.narrow(0, 0, rows).copy_(scaled);
         mean.narrow(0, 0, rows).copy_(m.squeeze(1));
         rstd.narrow(0, 0, rows).copy_(r.squeeze(1));
     }
@@ -85,6 +86,26 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
     {
         using var scope = NewDisposeScope();
         dx.narrow(0, 0, rows).copy_((dy.Data.narrow(0, 0, (long)rows * n).view(rows, n) * dy.Inverse).matmul((w.Transposed.view(k, n) * w.Inverse).t()));
+    }
+
+    public override void LinearWeightGradient8(Tensor dyT, Float8Copy dy, Tensor xT, Float8Copy x, Tensor dw, bool accumulate, int rows, int n, int k)
+    {
+        using var scope = NewDisposeScope();
+        Tensor Read(Tensor t, int columns, Float8Copy c) => t.view(-1).narrow(0, 0, (long)rows * columns).view(columns, rows).to(master) * c.Inverse;
+        Add(dw, Read(dyT, n, dy).matmul(Read(xT, k, x).t()), accumulate);
+    }
+
+    public override void Copy8(Tensor x, Float8Copy copy, int rows, int columns)
+    {
+        using var scope = NewDisposeScope();
+        Copied(x.narrow(0, 0, rows).to(master), copy);
+    }
+
+    public override void Transpose8(Float8Copy copy, Tensor to, int rows, int columns)
+    {
+        using var scope = NewDisposeScope();
+        long count = (long)rows * columns;
+        to.view(-1).narrow(0, 0, count).copy_(copy.Data.narrow(0, 0, count).view(rows, columns).t().contiguous().view(-1));
     }
 
     public override void Float8Scale(Float8Scales scales, int gradients, int headroom)
@@ -138,7 +159,7 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         LogSums(lse, batch).copy_(l.squeeze(-1) / Math.Log(2));
     }
 
-    public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor dqkv, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
+    public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor? dqkv, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
     {
         using var scope = NewDisposeScope();
         int rows = batch * Sequence;
@@ -154,7 +175,8 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
 
         Tensor ds = p * (dp - delta) / Math.Sqrt(Shape.HeadSize);
         Tensor gradient = stack([ds.matmul(k), ds.transpose(-1, -2).matmul(q), used.transpose(-1, -2).matmul(d)]); // [3, B, H, S, K]
-        dqkv.narrow(0, 0, rows).copy_(Copied(gradient.permute(1, 3, 0, 2, 4).reshape(rows, 3 * Shape.Hidden), copy));
+        Tensor flat = Copied(gradient.permute(1, 3, 0, 2, 4).reshape(rows, 3 * Shape.Hidden), copy);
+        dqkv?.narrow(0, 0, rows).copy_(flat);
     }
 
     public override void Dropout(Tensor x, Tensor? residual, Tensor y, DropoutSite site, int rows, int columns)
@@ -165,20 +187,22 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         y.narrow(0, 0, rows).copy_(residual is null ? dropped : dropped + residual.narrow(0, 0, rows));
     }
 
-    public override void Geglu(Tensor u, Tensor y, int rows, Float8Copy? copy = null)
+    public override void Geglu(Tensor u, Tensor? y, int rows, Float8Copy? copy = null)
     {
         using var scope = NewDisposeScope();
         Tensor v = u.narrow(0, 0, rows).to(master);
-        y.narrow(0, 0, rows).copy_(Copied(v.narrow(1, 0, Shape.Half) * nn.functional.gelu(v.narrow(1, Shape.Half, Shape.Half)), copy));
+        Tensor gated = Copied(v.narrow(1, 0, Shape.Half) * nn.functional.gelu(v.narrow(1, Shape.Half, Shape.Half)), copy);
+        y?.narrow(0, 0, rows).copy_(gated);
     }
 
-    public override void GegluBackward(Tensor u, Tensor dy, Tensor du, int rows, Float8Copy? copy = null)
+    public override void GegluBackward(Tensor u, Tensor dy, Tensor? du, int rows, Float8Copy? copy = null)
     {
         using var scope = NewDisposeScope();
         Tensor all = u.narrow(0, 0, rows).to(master), d = dy.narrow(0, 0, rows).to(master);
         Tensor value = all.narrow(1, 0, Shape.Half), gate = all.narrow(1, Shape.Half, Shape.Half);
         Tensor cdf = (1 + (gate / Math.Sqrt(2)).erf()) / 2, pdf = (gate.square() / -2).exp() / Math.Sqrt(2 * Math.PI);
-        du.narrow(0, 0, rows).copy_(Copied(cat([d * gate * cdf, d * value * (cdf + (gate * pdf))], 1), copy));
+        Tensor gradient = Copied(cat([d * gate * cdf, d * value * (cdf + (gate * pdf))], 1), copy);
+        du?.narrow(0, 0, rows).copy_(gradient);
     }
 
     public override void Gather(Tensor x, Tensor positions, Tensor output, int rows)

@@ -35,19 +35,25 @@ internal static class BenchCommand
             Description = "Only time a layer's matrix products in bfloat16 and FP8, at these numbers of tokens: --products 16384 65536",
             AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore,
         };
+        var loop = new Option<double?>("--loop") { Description = "Only run the whole pretraining loop for so many seconds, and time the passes alone after it" };
+        var curve = new Option<int?>("--curve") { Description = "Only print the loss of so many optimizer steps of one microbatch each" };
+        var tokens = new Option<string?>("--tokens") { Description = "For --loop and --curve: a file of little-endian 16-bit token ids; random words otherwise" };
+        var export = new Option<string?>("--export") { Description = "For --curve: also write weights and masked batches into this folder, for another program to repeat it" };
         var json = new Option<bool>("--json") { Description = "One JSON object a line" };
         var command = new RootCommand(
             "Times forward + backward and the optimizer of each engine.\n\nExamples:\n  cram bench recipes/crammed-bert-24h.json --microbatch 128 512\n"
             + "  cram bench recipes/quickstart.json --device cpu --engine eager --microbatch 8 --json\n  cram bench recipes/crammed-bert-24h.json --fine-tune 128\n"
             + "  cram bench recipes/crammed-bert-24h.json --check-kernels")
         {
-            recipe, device, engine, microbatch, samples, cache, set, check, kernels, fineTune, products, json,
+            recipe, device, engine, microbatch, samples, cache, set, check, kernels, fineTune, products, loop, curve, tokens, export, json,
         };
         command.SetAction(p => Start(
             p.GetRequiredValue(recipe), p.GetValue(set) ?? [], p.GetValue(device), p.GetValue(engine)!, p.GetValue(samples), p.GetValue(cache), p.GetValue(json),
             bench => p.GetValue(kernels) ? BenchChecks.Kernels(bench)
                 : p.GetValue(fineTune) is { Length: > 0 } lengths ? BenchFineTuning.Measure(bench, lengths)
-                : p.GetValue(products) is { Length: > 0 } tokens ? BenchProducts.Measure(bench, tokens)
+                : p.GetValue(products) is { Length: > 0 } sizes ? BenchProducts.Measure(bench, sizes)
+                : p.GetValue(loop) is { } seconds ? BenchRuns.Loop(bench, seconds, p.GetValue(microbatch) ?? [], p.GetValue(tokens))
+                : p.GetValue(curve) is { } steps ? BenchRuns.Curve(bench, steps, p.GetValue(tokens), p.GetValue(export))
                 : Measure(bench, p.GetValue(microbatch) ?? [], p.GetValue(check))));
         ParseResult parsed = command.Parse(args);
         return parsed.Errors.Count > 0 ? Math.Max(2, parsed.Invoke()) : parsed.Invoke();

@@ -152,6 +152,7 @@ public sealed class FusedEngineTests : IDisposable
 
     private static FusedEngine Plain(Recipe recipe, int rows, int masked, int headChunk = 1000)
     {
+        using var scope = NewDisposeScope(); // an engine outlives the scope that it is made in
         EncoderShape shape = EncoderShape.From(recipe.Architecture, 64, 16, out _)!;
         return new FusedEngine(new PlainStages(shape, CPU, float32, float32), recipe.Training, rows, masked, headChunk, maskedMultiple: 4);
     }

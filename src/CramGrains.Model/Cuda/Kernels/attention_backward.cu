@@ -5,7 +5,7 @@
 // Gradient of attention_forward, one head of one row of the microbatch a block, no atomics. Keys are taken 32 at a time: each warp rebuilds its 16 rows of
 // the probabilities from lse, forms ds = p * (dO V^T - rowsum(dO * O)) / sqrt(HEAD), adds ds K to its dQ, and leaves ds and p in shared memory, where after a
 // barrier each warp reads its 16 columns of both as rows for dK = ds^T Q and dV = p^T dO. With HEAD = 64, p takes the room of the keys and values just used.
-// With FP8 also dqkv's copy (float8.cuh).
+// With FP8 also dqkv's copy (float8.cuh); dqkv may then be null.
 #define CH (HEAD / 8)
 #define PAIR (32 * HEAD * 2)
 #define TILE (SEQ * 64)
@@ -138,7 +138,7 @@ extern "C" __global__ void __launch_bounds__(SEQ * 2, 2) attention_backward(
         copy[(to + part + at) / 8] = pack_float8<true>(v, copy_by);
         most = largest(v, most);
     };
-    store_rows<HEAD / 8>(dq, 1.f, 1.f, dqkv + to, stride, also);
+    store_rows<HEAD / 8>(dq, 1.f, 1.f, dqkv ? dqkv + to : dqkv, stride, also);
 #else
     store_rows<HEAD / 8>(dq, 1.f, 1.f, dqkv + to, stride);
 #endif
@@ -166,9 +166,9 @@ extern "C" __global__ void __launch_bounds__(SEQ * 2, 2) attention_backward(
     }
 #if FP8
     part = heads * HEAD;
-    store_rows<HEAD / 8>(dk, 1.f, 1.f, dqkv + to + part, stride, also);
+    store_rows<HEAD / 8>(dk, 1.f, 1.f, dqkv ? dqkv + to + part : dqkv, stride, also);
     part = 2 * heads * HEAD;
-    store_rows<HEAD / 8>(dv, 1.f, 1.f, dqkv + to + part, stride, also);
+    store_rows<HEAD / 8>(dv, 1.f, 1.f, dqkv ? dqkv + to + part : dqkv, stride, also);
     keep_largest(most, copy_amax);
 #else
     store_rows<HEAD / 8>(dk, 1.f, 1.f, dqkv + to + heads * HEAD, stride);

@@ -1,6 +1,6 @@
 #include "float8.cuh"
 
-// The largest magnitude of each working matrix. matrices[m] = { offset, rows, columns, first tile }; grid (blocks, matrices).
+// The largest magnitude of each working matrix. matrices[m] = { offset, rows, columns, first tile }; grid (blocks, matrices). Entries of amax lie 16 bytes apart.
 struct Matrix { long long offset; int rows, columns, tiles, pad; };
 extern "C" __global__ void __launch_bounds__(256) float8_weight_amax(const bf16* working, const Matrix* matrices, u32* amax)
 {
@@ -14,5 +14,5 @@ extern "C" __global__ void __launch_bounds__(256) float8_weight_amax(const bf16*
         unpack(p[i], v);
         most = largest(v, most);
     }
-    keep_largest(most, amax + blockIdx.y);
+    keep_largest(most, amax + 4 * blockIdx.y);
 }

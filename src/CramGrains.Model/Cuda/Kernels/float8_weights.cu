@@ -6,11 +6,11 @@ struct Matrix { long long offset; int rows, columns, tiles, pad; };
 extern "C" __global__ void __launch_bounds__(256) float8_weights(
     const bf16* working, const Matrix* matrices, const float* scales, unsigned char* straight, unsigned char* transposed)
 {
-    __shared__ unsigned char room[64][68];
+    __shared__ __align__(16) unsigned char room[64][68];
     Matrix m = matrices[blockIdx.y];
     int across = (m.columns + 63) / 64, r0 = (int)blockIdx.x / across * 64, c0 = (int)blockIdx.x % across * 64;
     if (r0 >= m.rows) return;
-    float scale = scales[blockIdx.y];
+    float scale = scales[4 * blockIdx.y];
 #pragma unroll
     for (int half = 0; half < 2; half++)
     {

@@ -2,7 +2,7 @@
 #include "gelu.cuh"
 
 // du from dy and u for y = value * gelu(gate): dvalue = dy * gelu(gate), dgate = dy * value * (cdf + gate * pdf). HALF = F / 2. du may be u.
-// With FP8 also du's copy (float8.cuh).
+// With FP8 also du's copy (float8.cuh); du may then be null.
 extern "C" __global__ void __launch_bounds__(256) geglu_backward(const Pack* u, const Pack* dy, Pack* du, int packs,
     uint2* copy, const float* copy_scale, u32* copy_amax)
 {
@@ -28,8 +28,13 @@ extern "C" __global__ void __launch_bounds__(256) geglu_backward(const Pack* u, 
             gate[j] = d[j] * value[j] * (cdf + g * pdf);
             value[j] = d[j] * g * cdf;
         }
-        du[at] = repack(value);
-        du[at + HALF / 8] = repack(gate);
+#if FP8
+        if (du)
+#endif
+        {
+            du[at] = repack(value);
+            du[at + HALF / 8] = repack(gate);
+        }
 #if FP8
         float scale = *copy_scale;
         copy[at] = pack_float8<true>(value, scale);

@@ -2,7 +2,7 @@
 #include "gelu.cuh"
 
 // y = u[:, :HALF] * gelu(u[:, HALF:]), gelu by the error function. HALF = F / 2.
-// With FP8 also y's copy (float8.cuh).
+// With FP8 also y's copy (float8.cuh); y may then be null.
 extern "C" __global__ void __launch_bounds__(256) geglu_forward(const Pack* u, Pack* y, int packs,
     uint2* copy, const float* copy_scale, u32* copy_amax)
 {
@@ -26,6 +26,9 @@ extern "C" __global__ void __launch_bounds__(256) geglu_forward(const Pack* u, P
             normal(gate[j], cdf, pdf);
             value[j] *= gate[j] * cdf;
         }
+#if FP8
+        if (y)
+#endif
         y[i] = repack(value);
 #if FP8
         copy[i] = pack_float8<false>(value, *copy_scale);

@@ -1,7 +1,7 @@
 #include "float8.cuh"
 
 // y = (x - mean) * rstd * weight + bias over rows of COLS; float32 statistics, kept for the backward pass. One warp a row, the row in registers.
-// With FP8 also y's copy (float8.cuh).
+// With FP8 also y's copy (float8.cuh); y may then be null.
 #define VECS ((COLS / 8 + 31) / 32)
 extern "C" __global__ void __launch_bounds__(256) layernorm_forward(
     const Pack* x, const Quad* weight, const Quad* bias, Pack* y, float* means, float* rstds, int rows, float eps,
@@ -16,6 +16,9 @@ extern "C" __global__ void __launch_bounds__(256) layernorm_forward(
     if (row >= rows) return;
 #endif
     x += (u64)row * (COLS / 8);
+#if FP8
+    if (y)
+#endif
     y += (u64)row * (COLS / 8);
     Pack p[VECS];
     float v[VECS][8], sum = 0.f, squares = 0.f;
@@ -50,6 +53,9 @@ extern "C" __global__ void __launch_bounds__(256) layernorm_forward(
             v[i][j] = (v[i][j] - mean) * rstd * w0.f[j] + b0.f[j];
             v[i][4 + j] = (v[i][4 + j] - mean) * rstd * w1.f[j] + b1.f[j];
         }
+#if FP8
+        if (y)
+#endif
         y[c] = repack(v[i]);
 #if FP8
         copy[c] = pack_float8<false>(v[i], copy_by);
