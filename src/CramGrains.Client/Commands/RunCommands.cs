@@ -132,7 +132,7 @@ internal static class RunCommands
 
     private static string[] Row(RunView run) =>
     [
-        run.RunId, run.Name, run.User, Figures.Word(run.State), $"{Figures.Duration(run.BudgetUsedSeconds)} of {Figures.Duration(run.BudgetSeconds)}",
+        run.RunId, run.Name, run.User, Figures.Word(run.State), Figures.Budget(run.BudgetUsedSeconds, run.BudgetSeconds),
         run.Device ?? "-", Figures.Ago(run.SubmittedAt), run.Message,
     ];
 
@@ -143,7 +143,7 @@ internal static class RunCommands
         [
             ("run", $"{run.RunId} ({run.Name}), submitted by {run.User} {Figures.Ago(run.SubmittedAt)}"),
             ("state", $"{Figures.Word(run.State)}: {run.Message}"),
-            ("budget", $"{Figures.Duration(run.BudgetUsedSeconds)} used of {Figures.Duration(run.BudgetSeconds)}"),
+            ("budget", $"{Figures.Budget(run.BudgetUsedSeconds, run.BudgetSeconds)} used"),
             ("device", run.Device is null ? null : $"{run.Device}, attempt {run.Attempts}, lease epoch {run.LeaseEpoch}"),
             ("phase", progress?.Fraction is { } fraction ? $"{progress.Phase}, {Figures.Percent(fraction)}" : progress?.Phase),
             ("training", progress?.OptimizerSteps is { } steps ? $"step {steps}, {Figures.Count(progress.TokensSeen)} tokens, {Figures.Count(progress.TokensPerSecond)} tokens/s" : null),

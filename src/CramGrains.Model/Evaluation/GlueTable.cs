@@ -25,7 +25,7 @@ public static class GlueTable
         var averages = results.Select(model => model.Averages.ToDictionary(average => average.Name)).ToList();
         foreach (string name in averages.SelectMany(model => model.Keys).Distinct())
         {
-            bool subset = averages.Any(model => model[name].Subset);
+            bool subset = averages.Any(model => model[name] is { Value: not null, Subset: true });
             Row([$"**{name}**{(subset ? " (subset)" : "")}", "mean", .. averages.Select(model => model[name].Value is { } value ? Percent(value) : "not all tasks run")]);
         }
 

@@ -11,7 +11,7 @@ internal static class BudgetText
     private static readonly (string Ending, string Key, double Unit)[] Units =
     [
         ("ktokens", "budget_tokens", 1e3), ("Mtokens", "budget_tokens", 1e6), ("Gtokens", "budget_tokens", 1e9), ("tokens", "budget_tokens", 1),
-        ("exaflop", "budget_exaflop", 1), ("s", "budget_hours", 1.0 / 3600), ("m", "budget_hours", 1.0 / 60), ("h", "budget_hours", 1),
+        ("exaflop", "budget_exaflop", 1), ("s", "budget_hours", 1.0 / 3600), ("m", "budget_hours", 1.0 / 60), ("h", "budget_hours", 1), ("d", "budget_hours", 24),
     ];
 
     /// <summary>The recipe's key and its value; null with a problem when it cannot be read.</summary>

@@ -239,7 +239,7 @@ public sealed class Pretrainer
         long started = _time.GetTimestamp();
         var manifest = new CheckpointManifest(
             CheckpointManifest.CurrentVersion, _optimizerSteps, _microbatchSteps, Budget.UsedTokens, Budget.UsedExaflop, Budget.UsedSeconds, _source.Position,
-            CheckpointManifest.CurrentRandomStreams, _recipe.Seed, _recipeDigest, _corpusDigest, _checkpoints.LeaseEpoch, _engine.Name, _heldOutInitial, []);
+            CheckpointManifest.CurrentRandomStreams, _recipe.Seed, _recipeDigest, _corpusDigest, _checkpoints.LeaseEpoch, _engine.Name, _heldOutInitial, [], DeviceNames.Of(_engine.Device));
         var (path, bytes) = _checkpoints.Write(new(manifest, _recipeJson, _engine.Weights(), _engine.OptimizerState()));
         (_checkpoint, _checkpointSteps, _checkpointSeconds) = (path, _optimizerSteps, Budget.UsedSeconds);
         _events.Report(new CheckpointWritten(path, _optimizerSteps, bytes, _time.GetElapsedTime(started).TotalSeconds));

@@ -4,6 +4,7 @@ using CramGrains.Model;
 using CramGrains.Model.Data;
 using CramGrains.Model.Evaluation;
 using CramGrains.Model.Export;
+using CramGrains.Model.Training;
 
 namespace CramGrains.Silo.Commands;
 
@@ -41,10 +42,37 @@ internal static class ExportCommand
         using var run = RunCheckpoint.Open(source, home, vocabularyFile);
         var (recipe, manifest) = (run.Recipe, run.Checkpoint.State.Manifest);
         var card = new ModelCard(
-            recipe.Name, TrainingHours: manifest.BudgetUsedSeconds / 3600, TokensSeen: manifest.TokensSeen, Exaflop: manifest.ExaflopUsed,
+            recipe.Name, Hardware: manifest.Device, TrainingHours: manifest.BudgetUsedSeconds / 3600, TokensSeen: manifest.TokensSeen, Exaflop: manifest.ExaflopUsed,
+            HeldOutLossNats: run.RunFolder is null ? null : HeldOutLoss(Path.Combine(run.RunFolder, "metrics.jsonl"), manifest.OptimizerSteps),
             Scores: run.RunFolder is null ? null : Scores(GlueResultFolder.ReadAll(GlueResultFolder.OfRun(run.RunFolder), PretrainedModel.IdentityOf(manifest))),
             Decontamination: run.Corpus is null ? null : Overlap(run.Corpus));
         return HuggingFaceExport.Write(target, ModelToExport.OfRun(recipe, run.Vocabulary, run.Checkpoint.State.Weights, card));
+    }
+
+    /// <summary>The held-out loss that was measured at a checkpoint, by the run's metrics; null where it was not.</summary>
+    private static double? HeldOutLoss(string metrics, long steps)
+    {
+        if (!File.Exists(metrics))
+        {
+            return null;
+        }
+
+        double? loss = null;
+        foreach (string line in File.ReadLines(metrics).Where(line => line.Contains(nameof(HeldOutMeasured), StringComparison.Ordinal)))
+        {
+            try
+            {
+                using var entry = JsonDocument.Parse(line);
+                var data = entry.RootElement.GetProperty("data");
+                loss = data.GetProperty("optimizer_steps").GetInt64() == steps ? data.GetProperty("loss_nats").GetDouble() : loss;
+            }
+            catch (Exception torn) when (torn is JsonException or KeyNotFoundException)
+            {
+                // the last line of a run that was killed
+            }
+        }
+
+        return loss;
     }
 
     private static List<CardScore> Scores(IReadOnlyList<FineTuningResult> results) => [.. GlueMedian.Over(results.SelectMany(result => result.Scores)).Select(median => new CardScore(

@@ -92,7 +92,14 @@ internal static class GlueSubmitCommand
             Try(() => tests[task.Name] = [.. GlueReader.ReadTests(folder, task.Name)]);
         }
 
-        Try(() => tests[GlueTaskName.Mnli].Add(GlueReader.ReadDiagnostic(folder)));
+        Try(() =>
+        {
+            var diagnostic = GlueReader.ReadDiagnostic(folder);
+            if (tests.TryGetValue(GlueTaskName.Mnli, out var mnli))
+            {
+                mnli.Add(diagnostic); // MNLI's model answers it
+            }
+        });
         problems.AddRange(tests.Values.SelectMany(splits => splits).Where(test => test.Examples.Count != test.File.OfficialRows)
             .Select(test => $"{test.Path}: has {test.Examples.Count} examples, the server expects {test.File.OfficialRows}."));
         return problems.Count == 0 ? tests : throw new GlueException($"No submission can be made:\n{string.Join('\n', problems)}");
@@ -106,10 +113,6 @@ internal static class GlueSubmitCommand
             catch (GlueException problem)
             {
                 problems.Add(problem.Message);
-            }
-            catch (KeyNotFoundException)
-            {
-                // MNLI's own test files are missing, which is said already
             }
         }
     }
