@@ -31,21 +31,27 @@ internal sealed class Supplies(IGrainFactory grains, IMachines machines, CorpusC
     }
 
     /// <summary>The newest that can be had, unless this machine has one that is as new.</summary>
+    /// <remarks>
+    /// Of a machine that is lost the last checkpoint may have been published and not yet been copied. The run then goes on from the one before: an interval
+    /// of training lost is better than a run that waits for a machine which may never come back.
+    /// </remarks>
     private async Task BringCheckpointAsync(string runId, Action<string, string> waitsFor, CancellationToken cancellationToken)
     {
         IArtefactGrain checkpoints = grains.GetGrain<IArtefactGrain>(ArtefactKeys.Checkpoints(runId));
-        if ((await checkpoints.ListAsync()) is not [var newest, ..]
-            || (folders.NewestCheckpoint(runId) is { } here && ArtefactFolders.Age(here).CompareTo(ArtefactFolders.Age(newest.Name)) >= 0))
+        IReadOnlyList<PublishedArtefact> versions = await checkpoints.ListAsync();
+        IReadOnlyDictionary<string, string> alive = machines.Alive;
+        PublishedArtefact? best = versions.FirstOrDefault(version => version.Machines.Any(machine => machine != machines.Own && alive.ContainsKey(machine))) ?? (versions is [var only, ..] ? only : null);
+        if (best is null || (folders.NewestCheckpoint(runId) is { } here && ArtefactFolders.Age(here).CompareTo(ArtefactFolders.Age(best.Name)) >= 0))
         {
             return;
         }
 
-        string target = Path.Combine(folders.Checkpoints(runId), newest.Name);
-        waitsFor(target, $"checkpoint {newest.Name}");
+        string target = Path.Combine(folders.Checkpoints(runId), best.Name);
+        waitsFor(target, $"checkpoint {best.Name}");
         await deliveries.BringAsync(
-            new Delivery(ArtefactKind.Checkpoint, $"{runId}/{newest.Name}", newest.Digest, target, () => CheckpointCopies.HoldersAsync(checkpoints, newest.Digest)),
+            new Delivery(ArtefactKind.Checkpoint, $"{runId}/{best.Name}", best.Digest, target, () => CheckpointCopies.HoldersAsync(checkpoints, best.Digest)),
             cancellationToken);
-        await checkpoints.HoldAsync(newest.Digest, machines.Own);
+        await checkpoints.HoldAsync(best.Digest, machines.Own);
     }
 
     private async Task<string?> BringGlueAsync(WorkerAssignment assignment, Action<string, string> waitsFor, CancellationToken cancellationToken)

@@ -62,9 +62,9 @@ public sealed class FaultMatrixTests
         var after = await lab.UntilAsync(run, "trains elsewhere", view => view.State == RunState.Pretraining && view.Device != before.Device, Long);
         Signals.Send(stopped.ProcessId, Signals.Continue);
 
+        // What it learns first is that the others have voted it dead; a service manager would start it again.
         Assert.True(after.LeaseEpoch > before.LeaseEpoch);
-        var report = await lab.SucceedsAsync(run, 40, Long);
-        Assert.Equal(RunState.Succeeded, report.State);
+        await lab.SucceedsAsync(run, 40, Long);
         Assert.DoesNotContain(lab.Silos.SelectMany(silo => silo.Workers()), worker => worker.RunId == run && worker.LeaseEpoch == before.LeaseEpoch);
     }
 
