@@ -20,6 +20,7 @@ internal static class SiloHosting
         services.AddOptions<SiloOptions>().Configure(o => (o.Home, o.Machine, o.Devices) = (silo.Home, silo.Machine, silo.Devices)).ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<RunOptions>().Bind(configuration.GetSection("cram:runs")).ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("cram:devices")).ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<Scheduling.SchedulingOptions>().Bind(configuration.GetSection("cram:scheduling")).ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<RunOptions>, LeaseOrderCheck>();
         services.AddMetrics();
         services.AddSingleton(new HomeFolder(silo.Home));

@@ -38,7 +38,10 @@ internal sealed class AttemptRecord
     /// <summary>Notices of the current attempt's worker that have been taken over.</summary>
     public int NoticesSeen { get; set; }
 
-    /// <summary>When the device's machine last answered; counted from activation on, since nobody asked before.</summary>
+    /// <summary>Whether the attempt under this lease goes on.</summary>
+    public bool Holds(long epoch) => Phase != AttemptPhase.Idle && Epoch == epoch;
+
+    /// <summary>Monotonic timestamp of the last answer by the device's machine; counted from activation on, since nobody asked before. No change of the wall clock may make a silence long.</summary>
     [JsonIgnore]
-    public DateTimeOffset? LastContact { get; set; }
+    public long? LastContact { get; set; }
 }

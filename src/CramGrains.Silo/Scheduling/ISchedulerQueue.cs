@@ -29,6 +29,10 @@ internal interface ISchedulerQueue : IGrainWithStringKey
     /// <summary>All devices of a machine, every few seconds.</summary>
     [Alias("ReportDevices"), ResponseTimeout("00:00:10")]
     Task ReportDevicesAsync(string machine, IReadOnlyList<DeviceReport> devices);
+
+    /// <summary>An owner's answer to whether it holds a lease. One that nobody holds is ended, unless its owner has asked for it since <paramref name="version"/>.</summary>
+    [Alias("Audited"), ResponseTimeout("00:00:10")]
+    Task AuditedAsync(string itemId, long epoch, long version, bool held);
 }
 
 /// <summary>A grain that waits for a place.</summary>
@@ -38,4 +42,8 @@ internal interface IWorkOwner : IGrain
     /// <summary>Something it waits for has happened; it looks for itself. Lost wakes do no harm.</summary>
     [Alias("Wake"), OneWay]
     Task WakeAsync();
+
+    /// <summary>Whether it holds, or may yet come to hold, this lease.</summary>
+    [Alias("Holds"), ResponseTimeout("00:00:10")]
+    Task<bool> HoldsAsync(string itemId, long epoch);
 }

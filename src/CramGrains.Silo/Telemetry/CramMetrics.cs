@@ -56,6 +56,8 @@ internal sealed class CramMetrics : IDisposable
         }
     }
 
+    public void PublishQueue(int waiting) => _waiting = waiting;
+
     public void PublishScheduler(int waiting, IReadOnlyList<DeviceView> devices)
     {
         _waiting = waiting;
