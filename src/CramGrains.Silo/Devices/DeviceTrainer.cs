@@ -117,6 +117,8 @@ internal sealed partial class DeviceTrainer(
     /// <summary>Polls the worker, charges the budget, and renews its lease or sees to its end.</summary>
     public async Task LookAfterAsync(CancellationToken cancellationToken)
     {
+        // What is charged below gives the right to renew; a lease is counted from before that, however long the answer takes.
+        long asked = clock.Time.GetTimestamp();
         WorkerAssignment assignment = Assignment(state.Order!);
         WorkerStatus? status = await host.PollAsync(assignment, cancellationToken);
         if (status is null)
@@ -126,7 +128,11 @@ internal sealed partial class DeviceTrainer(
             return;
         }
 
-        _latest = status;
+        if (status.Phase != WorkerPhase.Ended)
+        {
+            _latest = status; // an end is told only once it is charged and durable
+        }
+
         if (!await ChargeAsync(status))
         {
             await host.KillAsync(assignment, cancellationToken);
@@ -140,7 +146,7 @@ internal sealed partial class DeviceTrainer(
         {
             await InsistAsync(assignment, askedAt, cancellationToken);
         }
-        else if (!await host.RenewLeaseAsync(assignment, TimeSpan.FromSeconds(options.WorkerLeaseSeconds), cancellationToken))
+        else if (!await host.RenewLeaseAsync(assignment, LeaseFrom(asked), cancellationToken))
         {
             LogLeaseNotRenewed(logger, deviceId, state.Order!.RunId, state.Epoch);
         }
@@ -148,15 +154,29 @@ internal sealed partial class DeviceTrainer(
 
     private async Task StartWorkerAsync()
     {
+        long asked = clock.Time.GetTimestamp();
+        if (!await IsCurrentAsync(state.Order!))
+        {
+            await EndAsync(Starting(state.Order!) with { Phase = WorkerPhase.Ended, Reason = TerminationReason.WorkerLost, Message = "its lease epoch is stale: another attempt has taken over" });
+            return;
+        }
+
         try
         {
-            await host.StartAsync(Assignment(state.Order!), CancellationToken.None);
+            await host.StartAsync(Assignment(state.Order!) with { LeaseSeconds = LeaseFrom(asked).TotalSeconds }, CancellationToken.None);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception)
         {
             TerminationReason reason = DiskErrors.IsDiskFull(problem) ? TerminationReason.DiskFull : TerminationReason.WorkerFailed;
             await EndAsync(Starting(state.Order!) with { Phase = WorkerPhase.Ended, Reason = reason, Message = $"the worker could not be started: {problem.Message}" });
         }
+    }
+
+    /// <summary>What is left of a lease that began then; never nothing, since that would be an error to ask for.</summary>
+    private TimeSpan LeaseFrom(long timestamp)
+    {
+        TimeSpan left = TimeSpan.FromSeconds(options.WorkerLeaseSeconds) - clock.Time.GetElapsedTime(timestamp);
+        return left > TimeSpan.Zero ? left : TimeSpan.FromMilliseconds(1);
     }
 
     /// <returns>False when the budget clock serves a later attempt.</returns>

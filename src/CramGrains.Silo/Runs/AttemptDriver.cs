@@ -12,10 +12,11 @@ namespace CramGrains.Silo.Runs;
 /// corpora, pretraining and fine-tuning. Every step is written before the next one relies on it, and every step may be repeated.
 /// </summary>
 internal sealed class AttemptDriver(
-    ISchedulerQueue scheduler, Func<string, ITrainerGrain> trainers, RunOptions options, SiloClock clock, AttemptRecord record, Func<Task> save)
+    ISchedulerQueue scheduler, Func<string, ITrainerGrain> trainers, Func<long, Task> close, RunOptions options, SiloClock clock, AttemptRecord record, Func<Task> save)
 {
+    /// <summary>For work that has no budget: doing it twice wastes time and changes nothing.</summary>
     public AttemptDriver(IGrainFactory grains, RunOptions options, SiloClock clock, AttemptRecord record, Func<Task> save)
-        : this(grains.GetGrain<ISchedulerQueue>(SchedulerKey.Default), id => grains.GetGrain<ITrainerGrain>(id), options, clock, record, save)
+        : this(grains.GetGrain<ISchedulerQueue>(SchedulerKey.Default), id => grains.GetGrain<ITrainerGrain>(id), _ => Task.CompletedTask, options, clock, record, save)
     {
     }
 
@@ -27,6 +28,7 @@ internal sealed class AttemptDriver(
     {
         AttemptPhase.Idle => AskAsync(item),
         AttemptPhase.Granted => StartAsync(item, order),
+        AttemptPhase.Closing => CloseAsync(item),
         _ => LookAsync(item),
     };
 
@@ -38,6 +40,11 @@ internal sealed class AttemptDriver(
         {
             await scheduler.ReleaseAsync(item.ItemId, 0);
             return true;
+        }
+
+        if (record.Phase == AttemptPhase.Closing)
+        {
+            return false;
         }
 
         try
@@ -94,6 +101,7 @@ internal sealed class AttemptDriver(
         record.Number++;
         record.NoticesSeen = 0;
         record.NotBefore = null;
+        record.ClosedAt = null;
         record.LastContact = clock.Time.GetTimestamp();
         await save();
         return new AttemptBegan(ticket.DeviceId, ticket.LeaseEpoch, record.Number);
@@ -148,15 +156,39 @@ internal sealed class AttemptDriver(
         };
     }
 
-    /// <summary>The machine does not answer. Its worker goes on until its own lease ends, so the work may be placed anew only long after that.</summary>
+    /// <summary>
+    /// The machine does not answer. Its worker goes on until its own lease ends, so the work is placed anew only when that is certain: first the budget is
+    /// closed to its epoch, and with it every renewal, for the trainer renews only after it has charged; then a lease's length is waited.
+    /// </summary>
     private async Task<AttemptStep> SilentAsync(WorkItem item)
     {
         record.LastContact ??= clock.Time.GetTimestamp();
-        TimeSpan silence = clock.Time.GetElapsedTime(record.LastContact.Value);
-        return silence > TimeSpan.FromSeconds(options.MachineLostSeconds)
-            ? await SettleAsync(item, TerminationReason.WorkerLost, $"the machine of {record.DeviceId} has not answered for {silence.TotalSeconds:0} s", null)
-            : new AttemptWaits($"the machine of {record.DeviceId} does not answer; its worker goes on by itself");
+        if (Silence >= TimeSpan.FromSeconds(options.MachineLostSeconds - options.WorkerLeaseSeconds))
+        {
+            record.Phase = AttemptPhase.Closing;
+            await save();
+            return await CloseAsync(item);
+        }
+
+        return new AttemptWaits($"the machine of {record.DeviceId} does not answer; its worker goes on by itself");
     }
+
+    private async Task<AttemptStep> CloseAsync(WorkItem item)
+    {
+        if (record.ClosedAt is null)
+        {
+            await close(record.Epoch);
+            record.ClosedAt = clock.Time.GetTimestamp();
+        }
+
+        TimeSpan left = TimeSpan.FromSeconds(options.WorkerLeaseSeconds) - clock.Time.GetElapsedTime(record.ClosedAt.Value);
+        return left > TimeSpan.Zero
+            ? new AttemptWaits(string.Create(
+                CultureInfo.InvariantCulture, $"the machine of {record.DeviceId} does not answer; its worker may hold its lease for {left.TotalSeconds:0} s more"), clock.UtcNow + left)
+            : await SettleAsync(item, TerminationReason.WorkerLost, $"the machine of {record.DeviceId} did not answer any more", null);
+    }
+
+    private TimeSpan Silence => clock.Time.GetElapsedTime(record.LastContact!.Value);
 
     /// <summary>Ends the attempt. Its owner saves what follows from an end; what follows from a retry is saved here.</summary>
     private async Task<AttemptStep> SettleAsync(WorkItem item, TerminationReason reason, string message, WorkerStatus? status)

@@ -115,6 +115,7 @@ internal sealed partial class RunLife
             return new CommandOutcome(false, $"pretraining of run {RunId} is done and fine-tuning failed; submit it again to have that repeated");
         }
 
+        state.Life++;
         state.State = RunState.Queued;
         state.Message = $"queued again by {user}";
         (state.Reason, state.EndedAt, state.Retired, state.CancelledBy, state.PausedBy, state.RequeuedBy) = (TerminationReason.None, null, false, null, null, null);

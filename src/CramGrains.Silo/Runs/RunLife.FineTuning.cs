@@ -84,7 +84,7 @@ internal sealed partial class RunLife
     }
 
     private GlueTaskOrder Order(GlueItem item) => new(
-        RunId, item.Task, item.Seed, state.RecipeJson, state.CorpusDigest!, state.Request!.GlueFolder!, state.Machine, state.SubmittedAt, state.Request.Priority, Policy with
+        RunId, item.Task, item.Seed, state.RecipeJson, state.CorpusDigest!, state.Request!.GlueFolder!, BoundTo, state.SubmittedAt, state.Request.Priority, Policy with
         {
             MinMemoryBytes = state.Request.MinGpuMemoryBytes ?? 0, // the recipe's own estimate is of pretraining
         });

@@ -11,10 +11,13 @@ internal sealed partial class RunLife
 {
     private DateTimeOffset _progressLoggedAt;
 
-    private AttemptDriver Driver => new(world.Scheduler, world.Trainer, options, clock, state.Pretraining, world.SaveAsync);
+    private AttemptDriver Driver => new(
+        world.Scheduler, world.Trainer,
+        epoch => world.Budget.BeginAttemptAsync(epoch + 1, state.BudgetUsedSeconds), // any later epoch closes it to this one; the next attempt's is at least that
+        options, clock, state.Pretraining, world.SaveAsync);
 
     private WorkItem PretrainItem => new(
-        $"{RunId}/pretrain", RunId, WorkerJob.Pretrain, world.Owner, state.SubmittedAt, state.Request!.Priority, state.Machine,
+        $"{RunId}/pretrain", RunId, WorkerJob.Pretrain, world.Owner, state.SubmittedAt, state.Request!.Priority, BoundTo,
         Policy: Policy, ExpectedSeconds: state.BudgetSeconds > 0 ? Math.Max(1, Math.Round(state.BudgetSeconds - state.BudgetUsedSeconds)) : 0);
 
     private async Task<bool> PretrainAsync()

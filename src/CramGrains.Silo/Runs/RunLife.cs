@@ -31,6 +31,9 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
         NeedsGpu: state.Request.MinGpuMemoryBytes is not null || state.Request.MinComputeCapability is not null,
         state.MinMemoryBytes, state.Request.MinComputeCapability ?? 0);
 
+    /// <summary>The machine that has its data; null when any can get at them.</summary>
+    private string? BoundTo => state.Machine.Length > 0 ? state.Machine : null;
+
     private ICorpusGrain Corpus => world.Corpus(state.CorpusRequest);
 
     /// <summary>The run as it stands.</summary>
@@ -62,7 +65,7 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
 
         if (Unfinished)
         {
-            await world.Scheduler.EnrollAsync(RunId, state.SubmittedAt);
+            await world.Scheduler.EnrollAsync(RunId, state.SubmittedAt, state.Life);
         }
 
         return new SubmitOutcome(RunId, true, []);
@@ -93,7 +96,7 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
 
     private async Task<bool> BeginAsync()
     {
-        await world.Scheduler.EnrollAsync(RunId, state.SubmittedAt); // again, should the first answer have been lost with its silo
+        await world.Scheduler.EnrollAsync(RunId, state.SubmittedAt, state.Life); // again, should the first answer have been lost with its silo
         if (state.HeldBy is { } holder)
         {
             return Wait($"held by {holder} until it is released", null);
@@ -175,7 +178,7 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
     /// <summary>Last steps of a run that has ended: nobody needs to look after it any more.</summary>
     private async Task<bool> RetireAsync()
     {
-        await world.Scheduler.RunEndedAsync(RunId);
+        await world.Scheduler.RunEndedAsync(RunId, state.Life);
         await world.ForgetReminderAsync();
         state.Retired = true;
         await world.SaveAsync();

@@ -39,7 +39,7 @@ internal sealed class RunRecord
 
     public long? CorpusTokens { get; set; }
 
-    /// <summary>The machine that has the sources, then the corpus, then the checkpoints.</summary>
+    /// <summary>The machine that has the sources, then the corpus, then the checkpoints; empty when all can get at them.</summary>
     public string Machine { get; set; } = "";
 
     public AttemptRecord Pretraining { get; set; } = new();
@@ -72,6 +72,9 @@ internal sealed class RunRecord
 
     /// <summary>Who asked to send it back to the queue; null once that is done.</summary>
     public string? RequeuedBy { get; set; }
+
+    /// <summary>How often it has been queued again after it had ended.</summary>
+    public int Life { get; set; }
 
     /// <summary>Memory that a GPU must have for its pretraining.</summary>
     public long MinMemoryBytes { get; set; }

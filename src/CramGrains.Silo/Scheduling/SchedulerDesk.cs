@@ -9,17 +9,27 @@ namespace CramGrains.Silo.Scheduling;
 /// </summary>
 /// <param name="state">Its durable memory.</param>
 /// <param name="save">Writes the memory; throws when that failed.</param>
+/// <param name="ended">The runs that have ended.</param>
+/// <param name="saveEnded">Writes those.</param>
 /// <param name="effects">What it does to others.</param>
 /// <param name="options">How devices are shared out.</param>
 /// <param name="lostAfter">A machine that has not reported for so long is lost.</param>
 /// <param name="clock">The clock.</param>
 internal sealed partial class SchedulerDesk(
-    SchedulerRecord state, Func<Task> save, ISchedulerEffects effects, SchedulingOptions options, TimeSpan lostAfter, SiloClock clock)
+    SchedulerRecord state,
+    Func<Task> save,
+    EndedRuns ended,
+    Func<Task> saveEnded,
+    ISchedulerEffects effects,
+    SchedulingOptions options,
+    TimeSpan lostAfter,
+    SiloClock clock)
 {
     private readonly Dictionary<string, WaitingItem> _waiting = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _lastReport = state.Devices.Values.ToDictionary(d => d.Report.DeviceId, d => d.LastReport, StringComparer.Ordinal);
     private readonly Dictionary<string, double?> _temperatures = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (long AuditedAt, long AskedVersion)> _leases = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, EndedRun> _ended = ended.Runs.ToDictionary(r => r.RunId, StringComparer.Ordinal);
     private readonly long _startedAt = clock.Time.GetTimestamp();
     private readonly bool _settles = state.ActiveRuns.Count > 1;
     private IReadOnlyDictionary<string, Wait> _waits = new Dictionary<string, Wait>();
@@ -37,22 +47,47 @@ internal sealed partial class SchedulerDesk(
     public int Waiting => _waiting.Count;
 
     /// <inheritdoc cref="ISchedulerQueue.EnrollAsync"/>
-    public async Task EnrollAsync(string runId, DateTimeOffset submittedAt)
+    public async Task EnrollAsync(string runId, DateTimeOffset submittedAt, int life)
     {
-        if (state.ActiveRuns.TryAdd(runId, submittedAt))
-        {
-            await save();
-        }
-    }
-
-    /// <summary>Forgets a run and what it still waits for or holds.</summary>
-    public async Task RunEndedAsync(string runId)
-    {
-        if (!state.ActiveRuns.Remove(runId))
+        if (_ended.TryGetValue(runId, out EndedRun? over) && over.Life >= life)
         {
             return;
         }
 
+        if (state.ActiveRuns.TryAdd(runId, submittedAt) || life > state.Lives.GetValueOrDefault(runId))
+        {
+            if (life > 0)
+            {
+                state.Lives[runId] = life;
+            }
+
+            await save();
+        }
+    }
+
+    /// <inheritdoc cref="ISchedulerQueue.RunEndedAsync"/>
+    public async Task RunEndedAsync(string runId, int life)
+    {
+        if (!state.ActiveRuns.TryGetValue(runId, out DateTimeOffset submittedAt) || state.Lives.GetValueOrDefault(runId) > life)
+        {
+            return;
+        }
+
+        // First into the one list, then out of the other: a crash between the two leaves it in both, never in none.
+        if (!_ended.TryGetValue(runId, out EndedRun? before) || before.Life < life)
+        {
+            if (before is not null)
+            {
+                ended.Runs.Remove(before);
+            }
+
+            _ended[runId] = new EndedRun(runId, submittedAt, life);
+            ended.Runs.Add(_ended[runId]);
+            await saveEnded();
+        }
+
+        state.ActiveRuns.Remove(runId);
+        state.Lives.Remove(runId);
         foreach (ScheduledItem item in state.Items.Values.Where(i => i.Item.RunId == runId).ToList())
         {
             End(item);

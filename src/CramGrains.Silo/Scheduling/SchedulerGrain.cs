@@ -21,30 +21,21 @@ internal sealed partial class SchedulerGrain(
     ILogger<SchedulerGrain> logger) : DurableGrain<SchedulerRecord>(storage), ISchedulerGrain, ISchedulerQueue, ISchedulerEffects
 {
     private SchedulerDesk _desk = null!; // made on activation, when the state is there
-    private HashSet<string> _ended = [];
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _ended = [.. ended.State.Runs.Select(r => r.RunId)];
-        _desk = new SchedulerDesk(State, SaveAsync, this, options.Value, TimeSpan.FromSeconds(devices.Value.LostAfterSeconds), clock);
+        _desk = new SchedulerDesk(State, SaveAsync, ended.State, SaveEndedAsync, this, options.Value, TimeSpan.FromSeconds(devices.Value.LostAfterSeconds), clock);
         _desk.Leased += (itemId, deviceId, epoch) => LogLease(logger, itemId, deviceId, epoch);
         _desk.Evicted += (itemId, deviceId, reason) => LogEvicted(logger, itemId, deviceId, reason);
         PublishQueue();
         return Task.CompletedTask;
     }
 
-    public Task EnrollAsync(string runId, DateTimeOffset submittedAt) => _desk.EnrollAsync(runId, submittedAt);
+    public Task EnrollAsync(string runId, DateTimeOffset submittedAt, int life) => _desk.EnrollAsync(runId, submittedAt, life);
 
-    public async Task RunEndedAsync(string runId)
+    public async Task RunEndedAsync(string runId, int life)
     {
-        // First into the one list, then out of the other: a crash between the two leaves it in both, never in none.
-        if (State.ActiveRuns.TryGetValue(runId, out DateTimeOffset submittedAt) && _ended.Add(runId))
-        {
-            ended.State.Runs.Add(new EndedRun(runId, submittedAt));
-            await SaveEndedAsync();
-        }
-
-        await _desk.RunEndedAsync(runId);
+        await _desk.RunEndedAsync(runId, life);
         PublishQueue();
     }
 

@@ -11,6 +11,9 @@ internal sealed class SchedulerRecord
 
     public Dictionary<string, DateTimeOffset> ActiveRuns { get; set; } = [];
 
+    /// <summary>Lives of active runs that had ended before; runs in their first are not in it.</summary>
+    public Dictionary<string, int> Lives { get; set; } = [];
+
     /// <summary>Leases by item. Items without a device are left over from earlier versions, which stored who waits; their owners ask again anyway.</summary>
     public Dictionary<string, ScheduledItem> Items { get; set; } = [];
 
@@ -64,4 +67,7 @@ internal sealed class EndedRuns
     public List<EndedRun> Runs { get; set; } = [];
 }
 
-internal sealed record EndedRun(string RunId, DateTimeOffset SubmittedAt);
+/// <param name="RunId">The run.</param>
+/// <param name="SubmittedAt">When it was submitted.</param>
+/// <param name="Life">Which of its lives has ended.</param>
+internal sealed record EndedRun(string RunId, DateTimeOffset SubmittedAt, int Life = 0);
