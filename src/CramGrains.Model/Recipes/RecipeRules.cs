@@ -20,6 +20,14 @@ internal static class RecipeRules
         return rules.Problems;
     }
 
+    /// <summary>All that is wrong with fine-tuning settings alone.</summary>
+    public static IReadOnlyList<string> Problems(FineTuningRecipe tuning)
+    {
+        var rules = new Collector();
+        FineTuning(tuning, rules);
+        return rules.Problems;
+    }
+
     private static void Run(Recipe recipe, Collector rules)
     {
         bool named = recipe.Name.Length is > 0 and <= 64 && recipe.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
@@ -93,6 +101,18 @@ internal static class RecipeRules
             shape.FirstAttentionNorm || (shape.NormPlacement == NormPlacement.Pre && shape.EmbeddingNorm),
             "architecture.first_attention_norm", "can be left out only with norm_placement pre and embedding_norm, which stands in for it", "false");
         rules.Within("architecture.segment_types", shape.SegmentTypes, 0, 16);
+        Initialization(shape, rules);
+    }
+
+    private static void Initialization(ArchitectureRecipe shape, Collector rules)
+    {
+        string kind = System.Text.Json.JsonNamingPolicy.KebabCaseLower.ConvertName(shape.Initialization.ToString());
+        rules.Check(
+            !shape.ZeroInitializeOutputs || shape.Initialization is InitializationKind.Normal or InitializationKind.Small, "architecture.zero_initialize_outputs",
+            $"cannot go with initialization {kind}, which sets the same matrices", "true", "Use initialization normal or small, or leave it out.");
+        rules.Check(
+            shape.Initialization is InitializationKind.Normal or InitializationKind.Megatron || shape.InitializationStd == ArchitectureRecipe.DefaultInitializationStd,
+            "architecture.initialization_std", $"cannot go with initialization {kind}, which computes its own", Text(shape.InitializationStd), "Leave it out.");
     }
 
     private static void Training(TrainingRecipe training, Collector rules)
@@ -110,6 +130,10 @@ internal static class RecipeRules
             training.MicrobatchSize < 1 || training.BatchSize % training.MicrobatchSize == 0,
             "training.batch_size", $"must be a multiple of training.microbatch_size ({training.MicrobatchSize})", $"{training.BatchSize}");
         rules.Within("training.batch_ramp_fraction", training.BatchRampFraction, 0, 1);
+        rules.AtLeast("training.batch_ramp_steps", training.BatchRampSteps ?? 1, 1);
+        rules.Check(
+            training.BatchRampSteps is null || training.BatchRampFraction == 0, "training.batch_ramp_steps", "cannot go with a training.batch_ramp_fraction above 0",
+            $"{training.BatchRampSteps} beside {Text(training.BatchRampFraction)}", "Set one of the ramps, and batch_ramp_fraction to 0 for the other.");
         rules.Within("training.gradient_clip_norm", training.GradientClipNorm, 0, 1e9);
         rules.Within("training.z_loss", training.ZLoss, 0, 1);
     }

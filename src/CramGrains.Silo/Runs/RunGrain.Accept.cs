@@ -38,6 +38,13 @@ internal sealed partial class RunGrain
         }
 
         (IReadOnlyList<string> tasks, IReadOnlyList<string> notices) = GlueFiles.Plan(recipe.FineTuning.Tasks, request.GlueFolder);
+        // All of GLUE takes seconds to read, which is too long for a turn of this grain.
+        IReadOnlyList<string> glueProblems = await Task.Run(() => GlueFiles.Problems(recipe.FineTuning.Tasks, tasks, request.GlueFolder));
+        if (glueProblems.Count > 0)
+        {
+            return glueProblems;
+        }
+
         State.Request = request;
         State.Name = request.Name is { Length: > 0 } name ? name : recipe.Name;
         State.RecipeJson = RecipeJson.ToCanonicalJson(recipe);

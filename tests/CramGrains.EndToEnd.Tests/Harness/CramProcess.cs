@@ -9,13 +9,22 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
 {
     private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "cram.exe" : "cram");
 
+    // A build's layout: artifacts/bin/<project>/<configuration>.
+    private static readonly string SiloExecutable = Path.GetFullPath(Path.Combine(
+        AppContext.BaseDirectory, "..", "..", "CramGrains.Silo", new DirectoryInfo(AppContext.BaseDirectory).Name, OperatingSystem.IsWindows() ? "CramGrains.Silo.exe" : "CramGrains.Silo"));
+
     /// <summary>The one JSON document on standard output.</summary>
     public JsonElement Json => JsonDocument.Parse(Output).RootElement;
 
     /// <summary>Runs to the end, or kills it after <paramref name="limit"/> and fails with all that it printed.</summary>
-    public static async Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments)
+    public static Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments) => RunProgramAsync(Executable, limit, arguments);
+
+    /// <summary>As <see cref="RunAsync"/>, for the silo's own program, which the client starts.</summary>
+    public static Task<CramProcess> RunSiloAsync(TimeSpan limit, params string[] arguments) => RunProgramAsync(SiloExecutable, limit, arguments);
+
+    private static async Task<CramProcess> RunProgramAsync(string executable, TimeSpan limit, string[] arguments)
     {
-        var start = new ProcessStartInfo(Executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["NO_COLOR"] = "1";
         start.Environment.Remove("CRAM_HOME");
         using var process = Process.Start(start)!;
@@ -33,7 +42,7 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"cram {string.Join(' ', arguments)} did not end within {limit}.\nOutput:\n{output}\nErrors:\n{errors}");
+            throw new TimeoutException($"{Path.GetFileName(executable)} {string.Join(' ', arguments)} did not end within {limit}.\nOutput:\n{output}\nErrors:\n{errors}");
         }
 
         return new CramProcess(process.ExitCode, output.ToString(), errors.ToString());
