@@ -16,11 +16,20 @@ internal sealed partial class RunLife
             return new CommandOutcome(false, $"there is no run {RunId}");
         }
 
-        if (state.Commands.Find(c => c.CommandId == command.CommandId) is { } answered)
+        CommandOutcome outcome = state.Commands.Find(c => c.CommandId == command.CommandId) is { } answered
+            ? new CommandOutcome(answered.Accepted, answered.Message)
+            : await CarryOutAsync(command);
+        if (command.Kind == RunCommandKind.Requeue && Unfinished)
         {
-            return new CommandOutcome(answered.Accepted, answered.Message);
+            // A run that had ended is nobody's concern until the scheduler knows of it again; only then is this answered.
+            await world.Scheduler.EnrollAsync(RunId, state.SubmittedAt, state.Life);
         }
 
+        return outcome;
+    }
+
+    private async Task<CommandOutcome> CarryOutAsync(RunCommand command)
+    {
         CommandOutcome outcome = Decide(command);
         state.Commands.Add(new AnsweredCommand(command.CommandId, outcome.Accepted, outcome.Message));
         state.Commands.RemoveRange(0, Math.Max(0, state.Commands.Count - CommandsKept));

@@ -14,13 +14,26 @@ internal sealed class SimScenario(SimCluster cluster)
     private readonly HashSet<string> _acknowledged = [];
     private readonly HashSet<string> _cancelTried = [];
     private readonly HashSet<string> _cancelled = [];
+    private readonly HashSet<string> _final = [];
     private int _open;
     private int _commands;
+
+    /// <summary>Runs that the stored scheduler takes for active.</summary>
+    public IReadOnlyList<string> Active { get; set; } = [];
 
     public bool AllEnded => _open == 0 && _submits.Keys.All(Ended);
 
     public string Unfinished => string.Join("; ", _submits.Keys.Where(id => !Ended(id)).Select(id => (Id: id, Run: Stored(id)))
         .Select(r => $"{r.Id} is {r.Run.State}: {r.Run.Message}")) + (_open > 0 ? $"; {_open} commands are unanswered" : "");
+
+    /// <summary>A run's state has been written.</summary>
+    public void RunStored(string id, bool final)
+    {
+        if (final ? _final.Add(id) : _final.Remove(id))
+        {
+            _world.Say($"{id} is stored as {(final ? "ended" : "going on")}");
+        }
+    }
 
     public void Begin()
     {
@@ -28,7 +41,7 @@ internal sealed class SimScenario(SimCluster cluster)
         {
             string id = $"r{i}";
             string user = _world.Below(3) == 0 ? "bob" : "ada";
-            double budget = _world.Between(40, 150);
+            double budget = _world.Below(3) == 0 ? _world.Between(150, 400) : _world.Between(30, 100);
             var request = new SubmitRun(
                 id, null, budget.ToString(CultureInfo.InvariantCulture), "", [], budget, [], null, user, _world.Below(3),
                 After: i > 0 && _world.Below(5) == 0 ? $"r{_world.Below(i)}" : null,
@@ -38,11 +51,11 @@ internal sealed class SimScenario(SimCluster cluster)
             _submits[id] = new SimSubmit(request, machine);
             if (request.After is null)
             {
-                _world.After(_world.Between(0, 120_000), () => Submit(id));
+                _world.After(_world.Between(0, 60_000), () => Submit(id));
             }
         }
 
-        for (int i = 0; i < 3 + _world.Below(5); i++)
+        for (int i = 0; i < 2 + _world.Below(4); i++)
         {
             _world.After(_world.Between(10_000, (long)cluster.Plan.Chaos.TotalMilliseconds), SomethingElse);
         }
@@ -77,7 +90,7 @@ internal sealed class SimScenario(SimCluster cluster)
     }
 
     /// <summary>Ended, and the scheduler knows. Whether the run has noted that too is of no consequence: there is nothing left to do.</summary>
-    private bool Ended(string id) => Stored(id).State.IsFinal() && !cluster.Store.Read<SchedulerRecord>(SimGrains.Scheduler).ActiveRuns.ContainsKey(id);
+    private bool Ended(string id) => _final.Contains(id) && !Active.Contains(id);
 
     private RunRecord Stored(string id) => cluster.Store.Read<RunRecord>(SimGrains.RunPrefix + id);
 

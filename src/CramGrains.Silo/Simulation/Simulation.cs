@@ -1,3 +1,4 @@
+using CramGrains.Silo.Runs;
 using CramGrains.Silo.Scheduling;
 
 namespace CramGrains.Silo.Simulation;
@@ -72,7 +73,7 @@ internal sealed class Simulation
     /// <summary>The watchdog reminder: once a minute each run that has not ended is looked up, wherever it is.</summary>
     private void Remind() => _world.After(60_000, () =>
     {
-        foreach (string run in _cluster.Store.Read<SchedulerRecord>(SimGrains.Scheduler).ActiveRuns.Keys)
+        foreach (string run in _scenario.Active)
         {
             _cluster.CallAsync(null, SimGrains.RunPrefix + run, SimScheduler.Done<SimRun>(r => r.Wake())).Ignore();
         }
@@ -125,10 +126,18 @@ internal sealed class Simulation
 
     private Action? Inspect(object state)
     {
+        if (state is RunRecord { Request: not null } run)
+        {
+            (string id, bool final) = (run.Request.RunId, run.State.IsFinal());
+            return () => _scenario.RunStored(id, final);
+        }
+
         if (state is not SchedulerRecord scheduler)
         {
             return null;
         }
+
+        string[] active = [.. scheduler.ActiveRuns.Keys];
 
         long lastEpoch = scheduler.LastEpoch;
         string? twice = scheduler.Items.Values.Where(i => i.DeviceId is not null).GroupBy(i => i.DeviceId).FirstOrDefault(g => g.Count() > 1)?.Key;
@@ -137,6 +146,7 @@ internal sealed class Simulation
             _world.Require(lastEpoch >= _lastLease, () => $"the last lease epoch fell from {_lastLease} to {lastEpoch}");
             _world.Require(twice is null, () => $"{twice} is leased twice");
             _lastLease = lastEpoch;
+            _scenario.Active = active;
         };
     }
 }

@@ -29,10 +29,10 @@ internal sealed record SimulationPlan(ulong Seed, Sabotage Sabotage = Sabotage.N
 {
     public int Machines { get; init; } = 3;
 
-    public int Runs { get; init; } = 5;
+    public int Runs { get; init; } = 4;
 
     /// <summary>For so long things break; after that the world is left in peace and everything must come to its end.</summary>
-    public TimeSpan Chaos { get; init; } = TimeSpan.FromMinutes(5);
+    public TimeSpan Chaos { get; init; } = TimeSpan.FromMinutes(4);
 
     /// <summary>Whatever has not ended so long after the chaos never will.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromHours(2);
