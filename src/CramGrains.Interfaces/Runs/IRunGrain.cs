@@ -22,6 +22,10 @@ public interface IRunGrain : IGrainWithStringKey
     [Alias("Cancel")]
     Task<CommandOutcome> CancelAsync(string user);
 
+    /// <summary>Records a command; durable when it returns, carried out soon after. The same command id again gives the same answer and changes nothing.</summary>
+    [Alias("Command")]
+    Task<CommandOutcome> CommandAsync(RunCommand command);
+
     /// <summary>Updates after <paramref name="cursor"/> (0 for the present state first), until the run has ended or the caller stops.</summary>
     [Alias("Watch"), AlwaysInterleave]
     IAsyncEnumerable<RunUpdate> WatchAsync(long cursor, CancellationToken cancellationToken = default);

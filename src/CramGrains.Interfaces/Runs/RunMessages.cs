@@ -9,7 +9,14 @@ namespace CramGrains.Interfaces.Runs;
 /// <param name="BudgetSeconds">Replaces the recipe's budget; null keeps it.</param>
 /// <param name="CorpusPaths">Text files or folders that replace the recipe's sources; empty keeps them. Absolute paths on the silo's machine.</param>
 /// <param name="GlueFolder">Folder with GLUE in its official TSV layout; null skips fine-tuning, and the report says so.</param>
-/// <param name="User">Who asks.</param>
+/// <param name="User">Who asks; fair share goes by it.</param>
+/// <param name="Priority">Higher goes first and may preempt lower; -1000 to 1000.</param>
+/// <param name="After">Run that must succeed first; null for none.</param>
+/// <param name="Hold">Accept it, but start nothing until it is released.</param>
+/// <param name="Requeue">Where it may go on after losing its device.</param>
+/// <param name="MaxAttempts">Failed attempts after which it gives up; null for the silo's setting.</param>
+/// <param name="MinGpuMemoryBytes">Only a GPU with at least so much memory will do; null lets the recipe's estimate decide among GPUs.</param>
+/// <param name="MinComputeCapability">Only a GPU of at least this compute capability will do, as ten times its number: 80 for 8.0. Null for any.</param>
 [GenerateSerializer, Immutable, Alias("cram.SubmitRun")]
 public sealed record SubmitRun(
     [property: Id(0)] string RunId,
@@ -20,7 +27,14 @@ public sealed record SubmitRun(
     [property: Id(5)] double? BudgetSeconds,
     [property: Id(6)] IReadOnlyList<string> CorpusPaths,
     [property: Id(7)] string? GlueFolder,
-    [property: Id(8)] string User);
+    [property: Id(8)] string User,
+    [property: Id(9)] int Priority = 0,
+    [property: Id(10)] string? After = null,
+    [property: Id(11)] bool Hold = false,
+    [property: Id(12)] RequeuePolicy Requeue = RequeuePolicy.Any,
+    [property: Id(13)] int? MaxAttempts = null,
+    [property: Id(14)] long? MinGpuMemoryBytes = null,
+    [property: Id(15)] int? MinComputeCapability = null);
 
 /// <summary>The answer to <see cref="SubmitRun"/>: accepted, or every reason why not.</summary>
 /// <param name="RunId">The run.</param>
@@ -53,6 +67,12 @@ public sealed record CommandOutcome([property: Id(0)] bool Accepted, [property: 
 /// <param name="BudgetUsedSeconds">Charged so far.</param>
 /// <param name="Progress">Latest progress of the current phase; null before any.</param>
 /// <param name="Notices">What its user should know: a checkpoint passed over, a worker lost, GLUE skipped.</param>
+/// <param name="Priority">As submitted.</param>
+/// <param name="After">The run that it follows; null for none.</param>
+/// <param name="HeldBy">Who holds it back; null when nobody does.</param>
+/// <param name="Requeue">Where it may go on after losing its device.</param>
+/// <param name="EstimatedStart">UTC at which it is expected to get a device, if it waits for one and that can be told.</param>
+/// <param name="EstimatedEnd">UTC at which its pretraining is expected to end, if that can be told.</param>
 [GenerateSerializer, Immutable, Alias("cram.RunView")]
 public sealed record RunView(
     [property: Id(0)] string RunId,
@@ -71,7 +91,13 @@ public sealed record RunView(
     [property: Id(13)] double BudgetSeconds,
     [property: Id(14)] double BudgetUsedSeconds,
     [property: Id(15)] RunProgress? Progress,
-    [property: Id(16)] IReadOnlyList<string> Notices);
+    [property: Id(16)] IReadOnlyList<string> Notices,
+    [property: Id(17)] int Priority = 0,
+    [property: Id(18)] string? After = null,
+    [property: Id(19)] string? HeldBy = null,
+    [property: Id(20)] RequeuePolicy Requeue = RequeuePolicy.Any,
+    [property: Id(21)] DateTimeOffset? EstimatedStart = null,
+    [property: Id(22)] DateTimeOffset? EstimatedEnd = null);
 
 /// <summary>Progress of a run's current phase; fields that the phase does not have are null.</summary>
 /// <param name="Phase">For people: <c>preparing corpus: training vocabulary</c>, <c>pretraining</c>, <c>fine-tuning cola seed 0</c>.</param>

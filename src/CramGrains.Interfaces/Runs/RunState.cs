@@ -18,6 +18,9 @@ public enum RunState
     /// <summary>Fine-tuning on GLUE.</summary>
     FineTuning = 5,
 
+    /// <summary>Stopped by its user, with a checkpoint; goes on when it is resumed.</summary>
+    Paused = 6,
+
     /// <summary>Everything asked for is done.</summary>
     Succeeded = 10,
 
@@ -49,6 +52,15 @@ public enum TerminationReason
     /// <summary>The device is being drained; a checkpoint was saved first.</summary>
     Drained = 5,
 
+    /// <summary>A run of higher priority took the device; a checkpoint was saved first.</summary>
+    Preempted = 6,
+
+    /// <summary>Its user paused the run; a checkpoint was saved first.</summary>
+    Paused = 7,
+
+    /// <summary>Its user sent the run back to the queue; a checkpoint was saved first.</summary>
+    Requeued = 8,
+
     /// <summary>The recipe asks for what this build or machine cannot do.</summary>
     RecipeUnsupported = 20,
 
@@ -75,4 +87,7 @@ public enum TerminationReason
 
     /// <summary>The run used up its attempts.</summary>
     AttemptsExhausted = 28,
+
+    /// <summary>The run that it was to follow did not succeed.</summary>
+    DependencyFailed = 29,
 }

@@ -15,4 +15,8 @@ public interface ISchedulerGrain : IGrainWithStringKey
     /// <summary>All devices that have ever reported, by id.</summary>
     [Alias("ListDevices"), AlwaysInterleave]
     Task<IReadOnlyList<DeviceView>> ListDevicesAsync();
+
+    /// <summary>Records an order for a device or a machine; durable when it returns. The same command id again gives the same answer and changes nothing.</summary>
+    [Alias("CommandDevices")]
+    Task<CommandOutcome> CommandDevicesAsync(DeviceCommand command);
 }

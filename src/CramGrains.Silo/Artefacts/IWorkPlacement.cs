@@ -1,3 +1,4 @@
+using CramGrains.Interfaces.Runs;
 using CramGrains.Silo.Scheduling;
 using CramGrains.Silo.Worker;
 
@@ -20,7 +21,10 @@ internal sealed class WorkWhereDataIs : IWorkPlacement
 /// <summary>Data follows the work: its machine is preferred, and any other will do. Only sources of corpora stay where they are.</summary>
 internal sealed class DataFollowsWork : IWorkPlacement
 {
-    public WorkItem Widen(WorkItem item, Func<string, string?> deviceOn) => item.RequiredMachine is not { } machine || item.Job == WorkerJob.PrepareCorpus
+    public WorkItem Widen(WorkItem item, Func<string, string?> deviceOn) => item.RequiredMachine is not { } machine || item.Job == WorkerJob.PrepareCorpus || Stays(item)
         ? item
         : item with { RequiredMachine = null, PreferredDevice = item.PreferredDevice ?? deviceOn(machine) };
+
+    /// <summary>Its user wants it to go on where it began.</summary>
+    private static bool Stays(WorkItem item) => item.Policy?.Requeue == RequeuePolicy.SameMachine && item.PreferredDevice is not null;
 }

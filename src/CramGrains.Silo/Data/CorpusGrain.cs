@@ -27,7 +27,10 @@ internal sealed class CorpusGrain(
 
     private AttemptDriver Driver => new(GrainFactory, Options, clock, State.Attempt, SaveAsync);
 
-    private WorkItem Item => new($"corpus/{Request}", null, WorkerJob.PrepareCorpus, this.GetGrainId().ToString(), State.Order!.OrderedAt, RequiredMachine: State.Order.Machine);
+    private WorkItem Item => new(
+        $"corpus/{Request}", null, WorkerJob.PrepareCorpus, this.GetGrainId().ToString(), State.Order!.OrderedAt, State.Order.Priority, State.Order.Machine);
+
+    protected override AttemptRecord Attempt => State.Attempt;
 
     public async Task<CorpusView> EnsureAsync(CorpusOrder order)
     {

@@ -20,10 +20,11 @@ internal interface ICorpusGrain : IGrainWithStringKey
 /// <param name="Machine">The machine that has the sources.</param>
 /// <param name="OrderedAt">When the run was submitted.</param>
 /// <param name="GlueFolder">GLUE files whose sentences the corpus must not hold, on that machine; null where the run has none.</param>
+/// <param name="Priority">The run's.</param>
 [GenerateSerializer, Immutable, Alias("cram.CorpusOrder")]
 internal sealed record CorpusOrder(
     [property: Id(0)] string RunId, [property: Id(1)] string RecipeJson, [property: Id(2)] string Machine, [property: Id(3)] DateTimeOffset OrderedAt,
-    [property: Id(4)] string? GlueFolder = null);
+    [property: Id(4)] string? GlueFolder = null, [property: Id(5)] int Priority = 0);
 
 /// <summary>How far a corpus is. Values are stored; they are never renumbered or reused.</summary>
 internal enum CorpusState

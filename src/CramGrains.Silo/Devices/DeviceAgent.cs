@@ -1,5 +1,6 @@
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Scheduling;
+using CramGrains.Silo.Telemetry;
 using Microsoft.Extensions.Options;
 using Orleans.Services;
 
@@ -17,6 +18,8 @@ internal sealed partial class DeviceAgent(
     IGrainFactory grains,
     IOptions<SiloOptions> siloOptions,
     IOptions<DeviceOptions> options,
+    DeviceInventory inventory,
+    CramMetrics metrics,
     SiloClock clock) : GrainService(id, silo, loggers), IDeviceAgent
 {
     private readonly ILogger _logger = loggers.CreateLogger<DeviceAgent>();
@@ -40,8 +43,7 @@ internal sealed partial class DeviceAgent(
     private async Task ReportAsync(CancellationToken stopping)
     {
         string machine = siloOptions.Value.Machine;
-        IReadOnlyList<DeviceReport> devices = DeviceDiscovery.Find(machine, siloOptions.Value.Devices);
-        LogDevices(_logger, machine, string.Join(", ", devices.Select(d => d.DeviceId)));
+        string listed = "";
         var adopted = new HashSet<string>();
         // Real time on purpose: this is a heartbeat, and a clock that tests hold still must not silence it.
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(options.Value.ReportSeconds));
@@ -49,6 +51,14 @@ internal sealed partial class DeviceAgent(
         {
             try
             {
+                (IReadOnlyList<DeviceReport> devices, IReadOnlyList<GpuReading> gpus) = await inventory.LookAsync();
+                metrics.PublishGpus(devices, gpus);
+                string list = string.Join(", ", devices.Select(d => d.Healthy ? d.DeviceId : $"{d.DeviceId} ({d.Message})"));
+                if (list != listed)
+                {
+                    LogDevices(_logger, machine, listed = list);
+                }
+
                 foreach (DeviceReport device in devices.Where(d => !adopted.Contains(d.DeviceId)))
                 {
                     await grains.GetGrain<ITrainerGrain>(device.DeviceId).AdoptAsync();

@@ -16,7 +16,7 @@ internal interface ITrainerGrain : IGrainWithStringKey
     [Alias("Get"), AlwaysInterleave, ResponseTimeout("00:00:05")]
     Task<WorkerStatus?> GetAsync(long epoch);
 
-    /// <summary>Asks the worker to checkpoint and end. Its end is seen by <see cref="GetAsync"/>.</summary>
+    /// <summary>Asks the worker to checkpoint and end; its end is seen by <see cref="GetAsync"/>. An epoch whose order has not come yet is refused when it comes.</summary>
     [Alias("Stop"), ResponseTimeout("00:00:10")]
     Task StopAsync(long epoch, TerminationReason reason);
 

@@ -20,4 +20,10 @@ internal sealed class TrainerRecord
 
     /// <summary>When it was asked to stop.</summary>
     public DateTimeOffset? StopAskedAt { get; set; }
+
+    /// <summary>An epoch that was stopped before its order came; should the order still come, it is refused.</summary>
+    public long RefusedEpoch { get; set; }
+
+    /// <summary>Why that epoch was stopped.</summary>
+    public TerminationReason RefusedReason { get; set; }
 }

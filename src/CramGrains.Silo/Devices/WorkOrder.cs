@@ -1,3 +1,4 @@
+using CramGrains.Interfaces.Runs;
 using CramGrains.Silo.Worker;
 
 namespace CramGrains.Silo.Devices;
@@ -26,5 +27,7 @@ internal sealed record WorkOrder(
 
 /// <param name="Accepted">False when the device already serves a later epoch.</param>
 /// <param name="Message">One sentence.</param>
+/// <param name="Reason">Why it was stopped before it began; None when that is not why it was refused.</param>
 [GenerateSerializer, Immutable, Alias("cram.StartOutcome")]
-internal sealed record StartOutcome([property: Id(0)] bool Accepted, [property: Id(1)] string Message);
+internal sealed record StartOutcome(
+    [property: Id(0)] bool Accepted, [property: Id(1)] string Message, [property: Id(2)] TerminationReason Reason = TerminationReason.None);

@@ -37,6 +37,9 @@ internal sealed class GlueTaskGrain(
     SiloClock clock,
     ILogger<GlueTaskGrain> logger) : ReconcilingGrain<GlueTaskRecord>(storage, options, logger), IGlueTaskGrain
 {
+    // A fine-tuning takes minutes; a guess for the estimates of those that wait.
+    private const double ExpectedSeconds = 600;
+
     private RunProgress? _progress;
 
     protected override bool Unfinished => State.Order is not null && !State.Ended;
@@ -44,7 +47,8 @@ internal sealed class GlueTaskGrain(
     private AttemptDriver Driver => new(GrainFactory, Options, clock, State.Attempt, SaveAsync);
 
     private WorkItem Item => new(
-        this.GetPrimaryKeyString(), State.Order!.RunId, WorkerJob.FineTune, this.GetGrainId().ToString(), State.Order.OrderedAt, RequiredMachine: State.Order.Machine);
+        this.GetPrimaryKeyString(), State.Order!.RunId, WorkerJob.FineTune, this.GetGrainId().ToString(), State.Order.OrderedAt, State.Order.Priority,
+        State.Order.Machine, Policy: State.Order.Policy, ExpectedSeconds: ExpectedSeconds);
 
     public async Task<GlueTaskView> EnsureAsync(GlueTaskOrder order)
     {
@@ -53,6 +57,11 @@ internal sealed class GlueTaskGrain(
             State.Order = order;
             State.Message = "waits for a free device";
             await SaveAsync();
+        }
+        else if (State.Order.Policy != order.Policy)
+        {
+            State.Order = State.Order with { Policy = order.Policy }; // not worth a write: the run says it at every look
+            Resume();
         }
 
         KeepGoing();
@@ -72,6 +81,8 @@ internal sealed class GlueTaskGrain(
         Resume();
         KeepGoing();
     }
+
+    protected override AttemptRecord Attempt => State.Attempt;
 
     protected override async Task<bool> AdvanceAsync()
     {

@@ -1,4 +1,5 @@
 using CramGrains.Interfaces.Runs;
+using CramGrains.Silo.Scheduling;
 
 namespace CramGrains.Silo.Evaluation;
 
@@ -23,6 +24,8 @@ internal interface IGlueTaskGrain : IGrainWithStringKey
 /// <param name="GlueFolder">Where the GLUE files are.</param>
 /// <param name="Machine">The machine that has the checkpoint; null for any.</param>
 /// <param name="OrderedAt">When the run was submitted.</param>
+/// <param name="Priority">The run's.</param>
+/// <param name="Policy">What the run's user asked for; the latest order counts.</param>
 [GenerateSerializer, Immutable, Alias("cram.GlueTaskOrder")]
 internal sealed record GlueTaskOrder(
     [property: Id(0)] string RunId,
@@ -32,7 +35,9 @@ internal sealed record GlueTaskOrder(
     [property: Id(4)] string CorpusDigest,
     [property: Id(5)] string GlueFolder,
     [property: Id(6)] string? Machine,
-    [property: Id(7)] DateTimeOffset OrderedAt);
+    [property: Id(7)] DateTimeOffset OrderedAt,
+    [property: Id(8)] int Priority = 0,
+    [property: Id(9)] WorkPolicy? Policy = null);
 
 /// <param name="Ended">Whether it has ended, well or not.</param>
 /// <param name="Reason">Why it ended.</param>

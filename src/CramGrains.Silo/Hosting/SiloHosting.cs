@@ -22,11 +22,15 @@ internal static class SiloHosting
         services.AddOptions<SiloOptions>().Configure(o => (o.Home, o.Machine, o.Devices, o.LockFolder) = (silo.Home, silo.Machine, silo.Devices, silo.LockFolder)).ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<RunOptions>().Bind(configuration.GetSection("cram:runs")).ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("cram:devices")).ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<RunOptions>().PostConfigure<Microsoft.Extensions.Options.IOptions<DeviceOptions>>((runs, devices) => runs.WorkerLeaseSeconds = devices.Value.WorkerLeaseSeconds);
+        services.AddOptions<Scheduling.SchedulingOptions>().Bind(configuration.GetSection("cram:scheduling")).ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<RunOptions>, LeaseOrderCheck>();
         services.AddMetrics();
         services.TryAddSingleton(new HomeFolder(silo.Home, shared: null, silo.LockFolder));
         services.TryAddSingleton<IRunLogs, FileRunLogs>();
         services.AddSingleton<WorkerAssignments>();
+        services.TryAddSingleton<IGpuProbe, MachineGpus>();
+        services.AddSingleton<DeviceInventory>();
         services.AddSingleton<CramMetrics>();
         services.TryAddSingleton(new SiloClock(TimeProvider.System));
         services.TryAddSingleton(_ => WorkerCommandLine.OfThisProgram());

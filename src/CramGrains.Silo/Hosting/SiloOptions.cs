@@ -61,6 +61,9 @@ internal sealed class RunOptions
     [Range(1, 86400)]
     public double MachineLostSeconds { get; set; } = 600;
 
+    /// <summary>The workers' lease, as the device options have it.</summary>
+    public double WorkerLeaseSeconds { get; set; } = 300;
+
     /// <summary>Longest silence towards those who watch a run.</summary>
     [Range(0.01, 10)]
     public double HeartbeatSeconds { get; set; } = 10;
@@ -88,6 +91,14 @@ internal sealed class DeviceOptions
     /// <summary>A worker checkpoints and exits when no silo has renewed its lease for so long.</summary>
     [Range(1, 86400)]
     public double WorkerLeaseSeconds { get; set; } = 300;
+
+    /// <summary>A GPU this hot gets nothing new.</summary>
+    [Range(40, 150)]
+    public double HottestCelsius { get; set; } = 92;
+
+    /// <summary>Minutes for which a GPU gets nothing new after an error of its hardware.</summary>
+    [Range(0, 100_000)]
+    public double XidQuarantineMinutes { get; set; } = 60;
 
     /// <summary>A worker asked to stop that has not ended after so long is killed.</summary>
     [Range(0.01, 3600)]

@@ -11,11 +11,16 @@ namespace CramGrains.Silo.Runs;
 /// Brings one piece of work to its end: asks for a device, starts a worker there, looks after it, and begins again where that makes sense. Used alike for
 /// corpora, pretraining and fine-tuning. Every step is written before the next one relies on it, and every step may be repeated.
 /// </summary>
-internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, SiloClock clock, AttemptRecord record, Func<Task> save)
+internal sealed class AttemptDriver(
+    ISchedulerQueue scheduler, Func<string, ITrainerGrain> trainers, Func<long, Task> close, RunOptions options, SiloClock clock, AttemptRecord record, Func<Task> save)
 {
-    private ISchedulerQueue Scheduler => grains.GetGrain<ISchedulerQueue>(SchedulerKey.Default);
+    /// <summary>For work that has no budget: doing it twice wastes time and changes nothing.</summary>
+    public AttemptDriver(IGrainFactory grains, RunOptions options, SiloClock clock, AttemptRecord record, Func<Task> save)
+        : this(grains.GetGrain<ISchedulerQueue>(SchedulerKey.Default), id => grains.GetGrain<ITrainerGrain>(id), _ => Task.CompletedTask, options, clock, record, save)
+    {
+    }
 
-    private ITrainerGrain Trainer => grains.GetGrain<ITrainerGrain>(record.DeviceId!);
+    private ITrainerGrain Trainer => trainers(record.DeviceId!);
 
     /// <param name="item">What the scheduler is asked for.</param>
     /// <param name="order">Makes the order for a lease epoch; null when that epoch has been overtaken.</param>
@@ -23,6 +28,7 @@ internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, Si
     {
         AttemptPhase.Idle => AskAsync(item),
         AttemptPhase.Granted => StartAsync(item, order),
+        AttemptPhase.Closing => CloseAsync(item),
         _ => LookAsync(item),
     };
 
@@ -32,17 +38,30 @@ internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, Si
     {
         if (record.Phase == AttemptPhase.Idle)
         {
-            await Scheduler.ReleaseAsync(item.ItemId, 0);
+            await scheduler.ReleaseAsync(item.ItemId, 0);
             return true;
         }
 
-        await Trainer.StopAsync(record.Epoch, reason);
+        if (record.Phase == AttemptPhase.Closing)
+        {
+            return false;
+        }
+
+        try
+        {
+            await Trainer.StopAsync(record.Epoch, reason);
+        }
+        catch (Exception problem) when (IsUnreachable(problem))
+        {
+            return false; // it is given up like any other attempt on a machine that does not answer
+        }
+
         if (record.Phase == AttemptPhase.Running)
         {
             return false;
         }
 
-        // Granted, and the trainer now stops a worker that a lost call may have started; it will not start another under this epoch.
+        // Granted, and the trainer now stops a worker that a lost call may have started, and refuses a start that is still on its way.
         bool started = await Trainer.GetAsync(record.Epoch) is not null;
         if (started)
         {
@@ -51,7 +70,7 @@ internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, Si
             return false;
         }
 
-        await Scheduler.ReleaseAsync(item.ItemId, record.Epoch);
+        await scheduler.ReleaseAsync(item.ItemId, record.Epoch);
         record.Phase = AttemptPhase.Idle;
         await save();
         return true;
@@ -59,15 +78,21 @@ internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, Si
 
     private async Task<AttemptStep> AskAsync(WorkItem item)
     {
-        if (record.NotBefore is { } notBefore && clock.UtcNow < notBefore)
+        // A pause longer than the longest there is means that the clock was set back.
+        if (record.NotBefore is { } notBefore && clock.UtcNow < notBefore && notBefore - clock.UtcNow <= TimeSpan.FromSeconds(options.BackoffMaximumSeconds))
         {
-            return new AttemptWaits(string.Create(CultureInfo.InvariantCulture, $"attempt {record.Number + 1} begins at {notBefore:HH:mm:ss} UTC"));
+            return new AttemptWaits(string.Create(CultureInfo.InvariantCulture, $"attempt {record.Number + 1} begins at {notBefore:HH:mm:ss} UTC"), notBefore);
         }
 
-        WorkTicket ticket = await Scheduler.RequestAsync(item with { PreferredDevice = record.DeviceId });
+        bool stays = item.Policy?.Requeue == RequeuePolicy.SameMachine && record.DeviceId is not null;
+        WorkTicket ticket = await scheduler.RequestAsync(item with
+        {
+            PreferredDevice = record.DeviceId,
+            RequiredMachine = stays ? DeviceIds.Machine(record.DeviceId!) : item.RequiredMachine,
+        });
         if (ticket.DeviceId is null)
         {
-            return new AttemptWaits(ticket.Reason);
+            return new AttemptWaits(ticket.Reason, ticket.EstimatedStart);
         }
 
         record.Phase = AttemptPhase.Granted;
@@ -76,7 +101,8 @@ internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, Si
         record.Number++;
         record.NoticesSeen = 0;
         record.NotBefore = null;
-        record.LastContact = clock.UtcNow;
+        record.ClosedAt = null;
+        record.LastContact = clock.Time.GetTimestamp();
         await save();
         return new AttemptBegan(ticket.DeviceId, ticket.LeaseEpoch, record.Number);
     }
@@ -100,11 +126,11 @@ internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, Si
 
         if (!outcome.Accepted)
         {
-            return await SettleAsync(item, TerminationReason.WorkerLost, outcome.Message, null);
+            return await SettleAsync(item, outcome.Reason == TerminationReason.None ? TerminationReason.WorkerLost : outcome.Reason, outcome.Message, null);
         }
 
         record.Phase = AttemptPhase.Running;
-        record.LastContact = clock.UtcNow;
+        record.LastContact = clock.Time.GetTimestamp();
         await save();
         return await LookAsync(item);
     }
@@ -121,7 +147,7 @@ internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, Si
             return await SilentAsync(item);
         }
 
-        record.LastContact = clock.UtcNow;
+        record.LastContact = clock.Time.GetTimestamp();
         return status switch
         {
             null => await SettleAsync(item, TerminationReason.WorkerLost, $"{record.DeviceId} no longer knows of epoch {record.Epoch}", null),
@@ -130,21 +156,45 @@ internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, Si
         };
     }
 
-    /// <summary>The machine does not answer. Its worker goes on until its own lease ends, so the work may be placed anew only long after that.</summary>
+    /// <summary>
+    /// The machine does not answer. Its worker goes on until its own lease ends, so the work is placed anew only when that is certain: first the budget is
+    /// closed to its epoch, and with it every renewal, for the trainer renews only after it has charged; then a lease's length is waited.
+    /// </summary>
     private async Task<AttemptStep> SilentAsync(WorkItem item)
     {
-        record.LastContact ??= clock.UtcNow;
-        TimeSpan silence = clock.UtcNow - record.LastContact.Value;
-        return silence > TimeSpan.FromSeconds(options.MachineLostSeconds)
-            ? await SettleAsync(item, TerminationReason.WorkerLost, $"the machine of {record.DeviceId} has not answered for {silence.TotalSeconds:0} s", null)
-            : new AttemptWaits($"the machine of {record.DeviceId} does not answer; its worker goes on by itself");
+        record.LastContact ??= clock.Time.GetTimestamp();
+        if (Silence >= TimeSpan.FromSeconds(options.MachineLostSeconds - options.WorkerLeaseSeconds))
+        {
+            record.Phase = AttemptPhase.Closing;
+            await save();
+            return await CloseAsync(item);
+        }
+
+        return new AttemptWaits($"the machine of {record.DeviceId} does not answer; its worker goes on by itself");
     }
+
+    private async Task<AttemptStep> CloseAsync(WorkItem item)
+    {
+        if (record.ClosedAt is null)
+        {
+            await close(record.Epoch);
+            record.ClosedAt = clock.Time.GetTimestamp();
+        }
+
+        TimeSpan left = TimeSpan.FromSeconds(options.WorkerLeaseSeconds) - clock.Time.GetElapsedTime(record.ClosedAt.Value);
+        return left > TimeSpan.Zero
+            ? new AttemptWaits(string.Create(
+                CultureInfo.InvariantCulture, $"the machine of {record.DeviceId} does not answer; its worker may hold its lease for {left.TotalSeconds:0} s more"), clock.UtcNow + left)
+            : await SettleAsync(item, TerminationReason.WorkerLost, $"the machine of {record.DeviceId} did not answer any more", null);
+    }
+
+    private TimeSpan Silence => clock.Time.GetElapsedTime(record.LastContact!.Value);
 
     /// <summary>Ends the attempt. Its owner saves what follows from an end; what follows from a retry is saved here.</summary>
     private async Task<AttemptStep> SettleAsync(WorkItem item, TerminationReason reason, string message, WorkerStatus? status)
     {
         // The lease ends first: should that fail, the next look finds the attempt as it was and settles it again.
-        await Scheduler.ReleaseAsync(item.ItemId, record.Epoch);
+        await scheduler.ReleaseAsync(item.ItemId, record.Epoch);
         AfterAttempt next = TerminationReasons.Next(reason);
         bool failed = next == AfterAttempt.RetryAsFailure;
         record.Failures += failed ? 1 : 0;
@@ -155,7 +205,13 @@ internal sealed class AttemptDriver(IGrainFactory grains, RunOptions options, Si
             return new AttemptEnded(reason, message, status);
         }
 
-        if (failed && record.Failures >= options.MaxAttempts)
+        // What its user asked for is no loss of the device.
+        if (item.Policy?.Requeue == RequeuePolicy.Never && reason is not (TerminationReason.Paused or TerminationReason.Requeued))
+        {
+            return new AttemptEnded(reason, $"{message}; its requeue policy is never", status);
+        }
+
+        if (failed && record.Failures >= (item.Policy?.MaxAttempts ?? options.MaxAttempts))
         {
             return new AttemptEnded(TerminationReason.AttemptsExhausted, $"{record.Failures} attempts failed; the last: {message}", status);
         }

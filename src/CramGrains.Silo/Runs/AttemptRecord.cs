@@ -13,6 +13,9 @@ internal enum AttemptPhase
 
     /// <summary>Its worker has been started.</summary>
     Running = 2,
+
+    /// <summary>Its machine does not answer: its worker's budget is closed, and a lease's length is waited until it has surely ended.</summary>
+    Closing = 3,
 }
 
 /// <summary>The attempts at one piece of work, part of its owner's durable state.</summary>
@@ -38,7 +41,14 @@ internal sealed class AttemptRecord
     /// <summary>Notices of the current attempt's worker that have been taken over.</summary>
     public int NoticesSeen { get; set; }
 
-    /// <summary>When the device's machine last answered; counted from activation on, since nobody asked before.</summary>
+    /// <summary>Monotonic timestamp at which the budget was closed, by this activation: another one waits anew.</summary>
     [JsonIgnore]
-    public DateTimeOffset? LastContact { get; set; }
+    public long? ClosedAt { get; set; }
+
+    /// <summary>Whether the attempt under this lease goes on.</summary>
+    public bool Holds(long epoch) => Phase != AttemptPhase.Idle && Epoch == epoch;
+
+    /// <summary>Monotonic timestamp of the last answer by the device's machine; counted from activation on, since nobody asked before. No change of the wall clock may make a silence long.</summary>
+    [JsonIgnore]
+    public long? LastContact { get; set; }
 }

@@ -7,7 +7,9 @@ namespace CramGrains.Silo.Runs;
 internal abstract record AttemptStep;
 
 /// <summary>Nothing to do for now.</summary>
-internal sealed record AttemptWaits(string Reason) : AttemptStep;
+/// <param name="Reason">Why, for people.</param>
+/// <param name="EstimatedStart">UTC at which the attempt is expected to begin; null when that cannot be told.</param>
+internal sealed record AttemptWaits(string Reason, DateTimeOffset? EstimatedStart = null) : AttemptStep;
 
 /// <summary>An attempt has begun; look again.</summary>
 internal sealed record AttemptBegan(string DeviceId, long Epoch, int Number) : AttemptStep;

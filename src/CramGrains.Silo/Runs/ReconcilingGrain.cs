@@ -33,6 +33,11 @@ internal abstract partial class ReconcilingGrain<TState>(
         return Task.CompletedTask;
     }
 
+    /// <summary>The attempts at its work.</summary>
+    protected abstract AttemptRecord Attempt { get; }
+
+    public Task<bool> HoldsAsync(string itemId, long epoch) => Task.FromResult(Unfinished && Attempt.Holds(epoch));
+
     /// <summary>Looks once and takes at most one step.</summary>
     /// <returns>True when there may be another step to take at once.</returns>
     protected abstract Task<bool> AdvanceAsync();

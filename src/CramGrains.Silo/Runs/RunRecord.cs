@@ -1,4 +1,5 @@
 using CramGrains.Interfaces.Runs;
+using CramGrains.Silo.Scheduling;
 using CramGrains.Silo.Worker;
 
 namespace CramGrains.Silo.Runs;
@@ -38,7 +39,7 @@ internal sealed class RunRecord
 
     public long? CorpusTokens { get; set; }
 
-    /// <summary>The machine that has the sources, then the corpus, then the checkpoints.</summary>
+    /// <summary>The machine that has the sources, then the corpus, then the checkpoints; empty when all can get at them.</summary>
     public string Machine { get; set; } = "";
 
     public AttemptRecord Pretraining { get; set; } = new();
@@ -59,6 +60,27 @@ internal sealed class RunRecord
 
     /// <summary>Who asked to end the run; null when nobody has.</summary>
     public string? CancelledBy { get; set; }
+
+    /// <summary>Who holds it back; null when nobody does.</summary>
+    public string? HeldBy { get; set; }
+
+    /// <summary>Who asked to pause it; null when nobody has.</summary>
+    public string? PausedBy { get; set; }
+
+    /// <summary>The state in which a paused run goes on.</summary>
+    public RunState PausedIn { get; set; }
+
+    /// <summary>Who asked to send it back to the queue; null once that is done.</summary>
+    public string? RequeuedBy { get; set; }
+
+    /// <summary>How often it has been queued again after it had ended.</summary>
+    public int Life { get; set; }
+
+    /// <summary>Memory that a GPU must have for its pretraining.</summary>
+    public long MinMemoryBytes { get; set; }
+
+    /// <summary>The last commands and how they were answered.</summary>
+    public List<AnsweredCommand> Commands { get; set; } = [];
 
     /// <summary>The scheduler knows that the run has ended, and nothing is left to do.</summary>
     public bool Retired { get; set; }

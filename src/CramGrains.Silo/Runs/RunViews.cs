@@ -7,9 +7,11 @@ namespace CramGrains.Silo.Runs;
 /// <summary>A run's durable state as others see it.</summary>
 internal static class RunViews
 {
-    public static RunView View(string runId, RunRecord run, RunProgress? progress) => new(
+    public static RunView View(
+        string runId, RunRecord run, RunProgress? progress, DateTimeOffset? estimatedStart = null, DateTimeOffset? estimatedEnd = null) => new(
         runId, run.Name, run.Request!.User, run.State, run.Reason, run.Message, run.SubmittedAt, run.EndedAt, run.RecipeDigest, run.CorpusDigest,
-        run.Pretraining.DeviceId, run.Pretraining.Epoch, run.Pretraining.Number, run.BudgetSeconds, run.BudgetUsedSeconds, progress, [.. run.Notices]);
+        run.Pretraining.DeviceId, run.Pretraining.Epoch, run.Pretraining.Number, run.BudgetSeconds, run.BudgetUsedSeconds, progress, [.. run.Notices],
+        run.Request.Priority, run.Request.After, run.HeldBy, run.Request.Requeue, estimatedStart, estimatedEnd);
 
     public static RunReport Report(string runId, RunRecord run, RunProgress? progress)
     {

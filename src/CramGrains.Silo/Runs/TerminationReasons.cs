@@ -27,6 +27,9 @@ internal static class TerminationReasons
         TerminationReason.WorkerLost => RunState.Failed,
         TerminationReason.LeaseExpired => RunState.Failed,
         TerminationReason.Drained => RunState.Failed,
+        TerminationReason.Preempted => RunState.Failed,
+        TerminationReason.Paused => RunState.Failed,
+        TerminationReason.Requeued => RunState.Failed,
         TerminationReason.RecipeUnsupported => RunState.Failed,
         TerminationReason.CorpusInvalid => RunState.Failed,
         TerminationReason.GlueInvalid => RunState.Failed,
@@ -36,6 +39,7 @@ internal static class TerminationReasons
         TerminationReason.CheckpointsUnreadable => RunState.Failed,
         TerminationReason.WorkerFailed => RunState.Failed,
         TerminationReason.AttemptsExhausted => RunState.Failed,
+        TerminationReason.DependencyFailed => RunState.Cancelled,
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "unknown reason"),
     };
 
@@ -48,6 +52,9 @@ internal static class TerminationReasons
         TerminationReason.WorkerLost => AfterAttempt.RetryAsFailure,
         TerminationReason.LeaseExpired => AfterAttempt.Requeue,
         TerminationReason.Drained => AfterAttempt.Requeue,
+        TerminationReason.Preempted => AfterAttempt.Requeue,
+        TerminationReason.Paused => AfterAttempt.Requeue,
+        TerminationReason.Requeued => AfterAttempt.Requeue,
         TerminationReason.RecipeUnsupported => AfterAttempt.End,
         TerminationReason.CorpusInvalid => AfterAttempt.End,
         TerminationReason.GlueInvalid => AfterAttempt.End,
@@ -57,6 +64,7 @@ internal static class TerminationReasons
         TerminationReason.CheckpointsUnreadable => AfterAttempt.End,
         TerminationReason.WorkerFailed => AfterAttempt.RetryAsFailure,
         TerminationReason.AttemptsExhausted => AfterAttempt.End,
+        TerminationReason.DependencyFailed => AfterAttempt.End,
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "unknown reason"),
     };
 

@@ -6,13 +6,16 @@ namespace CramGrains.Silo.Scheduling;
 [Alias("cram.ISchedulerQueue")]
 internal interface ISchedulerQueue : IGrainWithStringKey
 {
-    /// <summary>Takes a run into the index of runs; durable when it returns. Again changes nothing.</summary>
+    /// <summary>Takes a run into the index of runs; durable when it returns. Again changes nothing, nor does it for a life that has ended.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="submittedAt">When it was submitted.</param>
+    /// <param name="life">How often it has been queued again after it had ended: tells a late call for an earlier life from one for this.</param>
     [Alias("Enroll"), ResponseTimeout("00:00:10")]
-    Task EnrollAsync(string runId, DateTimeOffset submittedAt);
+    Task EnrollAsync(string runId, DateTimeOffset submittedAt, int life);
 
-    /// <summary>Moves a run to the ended ones and forgets what it still waits for.</summary>
+    /// <summary>Moves a run to the ended ones and forgets what it still waits for; nothing happens when a later life of it has begun.</summary>
     [Alias("RunEnded"), ResponseTimeout("00:00:10")]
-    Task RunEndedAsync(string runId);
+    Task RunEndedAsync(string runId, int life);
 
     /// <summary>Runs that have not ended.</summary>
     [Alias("ActiveRuns"), ResponseTimeout("00:00:10")]
@@ -29,6 +32,10 @@ internal interface ISchedulerQueue : IGrainWithStringKey
     /// <summary>All devices of a machine, every few seconds.</summary>
     [Alias("ReportDevices"), ResponseTimeout("00:00:10")]
     Task ReportDevicesAsync(string machine, IReadOnlyList<DeviceReport> devices);
+
+    /// <summary>An owner's answer to whether it holds a lease. One that nobody holds is ended, unless its owner has asked for it since <paramref name="version"/>.</summary>
+    [Alias("Audited"), ResponseTimeout("00:00:10")]
+    Task AuditedAsync(string itemId, long epoch, long version, bool held);
 }
 
 /// <summary>A grain that waits for a place.</summary>
@@ -38,4 +45,8 @@ internal interface IWorkOwner : IGrain
     /// <summary>Something it waits for has happened; it looks for itself. Lost wakes do no harm.</summary>
     [Alias("Wake"), OneWay]
     Task WakeAsync();
+
+    /// <summary>Whether it holds, or may yet come to hold, this lease.</summary>
+    [Alias("Holds"), ResponseTimeout("00:00:10")]
+    Task<bool> HoldsAsync(string itemId, long epoch);
 }

@@ -1,3 +1,6 @@
+using CramGrains.Interfaces.Devices;
+using CramGrains.Interfaces.Runs;
+
 namespace CramGrains.Silo.Scheduling;
 
 internal sealed partial class SchedulerGrain
@@ -7,4 +10,13 @@ internal sealed partial class SchedulerGrain
 
     [LoggerMessage(EventId = 1202, Level = LogLevel.Warning, Message = "Refused to release {ItemId} for epoch {Epoch}: its lease has epoch {Current}")]
     private static partial void LogStaleRelease(ILogger logger, string itemId, long epoch, long current);
+
+    [LoggerMessage(EventId = 1203, Level = LogLevel.Information, Message = "{ItemId} is told to give {DeviceId} back: {Reason}")]
+    private static partial void LogEvicted(ILogger logger, string itemId, string deviceId, TerminationReason reason);
+
+    [LoggerMessage(EventId = 1204, Level = LogLevel.Warning, Message = "Nobody holds the lease of {ItemId} with epoch {Epoch}; ended")]
+    private static partial void LogOrphan(ILogger logger, string itemId, long epoch);
+
+    [LoggerMessage(EventId = 1205, Level = LogLevel.Information, Message = "{User}: {Kind} {Target}: {Answer}")]
+    private static partial void LogCommand(ILogger logger, string user, DeviceCommandKind kind, string target, string answer);
 }

@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using CramGrains.Interfaces.Devices;
 using CramGrains.Interfaces.Runs;
+using CramGrains.Silo.Devices;
 using CramGrains.Silo.Runs;
+using CramGrains.Silo.Scheduling;
 
 namespace CramGrains.Silo.Telemetry;
 
@@ -15,6 +17,8 @@ internal sealed class CramMetrics : IDisposable
     private readonly ConcurrentDictionary<string, RunView> _runs = new();
     private readonly ConcurrentDictionary<(string Run, string Task, string Metric, int Seed), double> _scores = new();
     private readonly Counter<long> _fenceRejections;
+    private readonly Counter<long> _xids;
+    private volatile IReadOnlyList<(DeviceReport Report, GpuReading Gpu)> _gpus = [];
     private volatile int _waiting;
     private volatile IReadOnlyList<DeviceView> _devices = [];
 
@@ -22,6 +26,14 @@ internal sealed class CramMetrics : IDisposable
     {
         _meter = meters.Create(MeterName);
         _fenceRejections = _meter.CreateCounter<long>("cram_fence_rejections", description: "Writes refused because their lease epoch was stale.");
+        _xids = _meter.CreateCounter<long>("cram_gpu_xid", description: "Xid errors that the driver has reported.");
+        GpuGauge("cram_gpu_utilization_ratio", "Share of the last sample in which a kernel ran.", (_, g) => g.UtilizationFraction);
+        GpuGauge("cram_gpu_memory_used_bytes", "Memory in use by anybody.", (_, g) => g.MemoryUsedBytes);
+        GpuGauge("cram_gpu_memory_total_bytes", "Memory.", (_, g) => g.MemoryBytes);
+        GpuGauge("cram_gpu_temperature_celsius", "Temperature of the chip.", (_, g) => g.TemperatureCelsius);
+        GpuGauge("cram_gpu_power_watts", "Power drawn.", (_, g) => g.PowerWatts);
+        GpuGauge("cram_gpu_healthy", "1 when it can be used.", (r, _) => r.Healthy ? 1 : 0);
+        GpuGauge("cram_gpu_other_processes", "1 when a process that is not of this cluster computes on it.", (r, _) => r.UsedByOthers ? 1 : 0);
         _meter.CreateObservableGauge("cram_queue_depth", () => _waiting, description: "Work items that wait for a place.");
         _meter.CreateObservableGauge("cram_device_state", DeviceStates, description: "1 for the state that the device is in.");
         _meter.CreateObservableGauge("cram_glue_score", Scores, description: "Scores of active runs.");
@@ -56,15 +68,40 @@ internal sealed class CramMetrics : IDisposable
         }
     }
 
+    public void PublishQueue(int waiting) => _waiting = waiting;
+
     public void PublishScheduler(int waiting, IReadOnlyList<DeviceView> devices)
     {
         _waiting = waiting;
         _devices = devices;
     }
 
+    /// <summary>The GPUs of this machine, as just read.</summary>
+    public void PublishGpus(IReadOnlyList<DeviceReport> reports, IReadOnlyList<GpuReading> gpus)
+    {
+        _gpus = [.. reports.Where(r => r.Uuid is not null).SelectMany(r => gpus.Where(g => g.Uuid == r.Uuid).Select(g => (r, g)))];
+        foreach ((DeviceReport report, GpuReading gpu) in _gpus)
+        {
+            foreach (int xid in gpu.Xids)
+            {
+                _xids.Add(1, new KeyValuePair<string, object?>("device", report.DeviceId), new KeyValuePair<string, object?>("xid", xid));
+            }
+        }
+    }
+
     public void FenceRejected(string what) => _fenceRejections.Add(1, new KeyValuePair<string, object?>("what", what));
 
     public void Dispose() => _meter.Dispose();
+
+    private void GpuGauge(string name, string description, Func<DeviceReport, GpuReading, double?> value) =>
+        _meter.CreateObservableGauge(
+            name,
+            () => (List<Measurement<double>>)[.. from gpu in _gpus
+                let measured = value(gpu.Report, gpu.Gpu)
+                where measured is not null
+                select new Measurement<double>(
+                    measured.Value, new KeyValuePair<string, object?>("device", gpu.Report.DeviceId), new KeyValuePair<string, object?>("uuid", gpu.Gpu.Uuid))],
+            description: description);
 
     private void RunGauge(string name, string description, Func<RunProgress, double?> value) =>
         _meter.CreateObservableGauge(name, () => OfPretraining(value), description: description);

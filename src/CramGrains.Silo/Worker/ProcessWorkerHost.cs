@@ -31,7 +31,9 @@ internal sealed class ProcessWorkerHost(WorkerCommandLine commandLine) : IWorker
         }
 
         AtomicFile.WriteText(file, JsonSerializer.Serialize(assignment, WorkerJson.Options));
-        using Process process = Process.Start(commandLine.For(file, LogFile(assignment)))
+        ProcessStartInfo start = commandLine.For(file, LogFile(assignment));
+        start.Environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"; // so that cuda:1 is the driver's GPU 1 also where GPUs differ
+        using Process process = Process.Start(start)
             ?? throw new IOException("the worker process did not start");
         // Should this silo die before the next line, the worker's own status file and its device lock still tell of it.
         ProcessIdentity identity = ProcessIdentity.Of(process.Id) ?? new ProcessIdentity(process.Id, -1, "");

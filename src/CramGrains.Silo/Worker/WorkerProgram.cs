@@ -90,7 +90,8 @@ internal static class WorkerProgram
         return reason switch
         {
             TerminationReason.Completed => 0,
-            TerminationReason.LeaseExpired or TerminationReason.Drained or TerminationReason.Cancelled => 75,
+            TerminationReason.LeaseExpired or TerminationReason.Drained or TerminationReason.Cancelled
+                or TerminationReason.Preempted or TerminationReason.Paused or TerminationReason.Requeued => 75,
             _ => 1,
         };
     }

@@ -76,5 +76,5 @@ internal sealed record WorkerResult(
 /// <summary>Body of <c>POST /lease</c>, <c>POST /checkpoint</c> and <c>POST /stop</c>; a stale epoch is answered with 409 and changes nothing.</summary>
 /// <param name="LeaseEpoch">Epoch of the sender's lease.</param>
 /// <param name="Seconds">New life of the lease, for <c>/lease</c>.</param>
-/// <param name="Reason">Why, for <c>/stop</c>: Cancelled or Drained. The worker checkpoints and ends with it.</param>
+/// <param name="Reason">Why, for <c>/stop</c>: Cancelled, Drained, Preempted, Paused or Requeued. The worker checkpoints and ends with it.</param>
 internal sealed record WorkerCommand(long LeaseEpoch, double Seconds = 0, TerminationReason Reason = TerminationReason.None);

@@ -37,7 +37,8 @@ internal sealed class Lab : IAsyncDisposable
     /// <param name="machines">Number of silos; they are machines <c>m0</c>, <c>m1</c> and so on.</param>
     /// <param name="devices">Devices of each.</param>
     /// <param name="runs">Changes to the run options, which are set for quick tests.</param>
-    public static async Task<Lab> StartAsync(int machines = 1, string devices = "cpu", Action<RunOptions>? runs = null)
+    /// <param name="scheduling">Changes to the scheduling options, which guarantee nobody anything.</param>
+    public static async Task<Lab> StartAsync(int machines = 1, string devices = "cpu", Action<RunOptions>? runs = null, Action<SchedulingOptions>? scheduling = null)
     {
         string home = Directory.CreateTempSubdirectory("cram-lab-").FullName;
         var workers = new ScriptedWorkerHost();
@@ -56,6 +57,11 @@ internal sealed class Lab : IAsyncDisposable
             {
                 (o.TickSeconds, o.WaitingPollSeconds, o.HeartbeatSeconds, o.BackoffSeconds) = (0.01, 0.02, 0.1, 0);
                 runs?.Invoke(o);
+            });
+            silo.Services.PostConfigure<SchedulingOptions>(o =>
+            {
+                (o.SettleSeconds, o.GuaranteedRunSeconds) = (0, 0);
+                scheduling?.Invoke(o);
             });
             silo.Services.PostConfigure<DeviceOptions>(o => (o.PollSeconds, o.ReportSeconds) = (0.01, 0.05));
             silo.AddCramGrains(options).UseEmbeddedStore();

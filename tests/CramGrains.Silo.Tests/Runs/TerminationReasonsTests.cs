@@ -27,11 +27,11 @@ public sealed class TerminationReasonsTests
     public void StoredValues_RunStateAndReason_AreWhatTheyAlwaysWere()
     {
         Assert.Equal(
-            "Queued=1 Preparing=2 Waiting=3 Pretraining=4 FineTuning=5 Succeeded=10 Failed=11 Cancelled=12",
+            "Queued=1 Preparing=2 Waiting=3 Pretraining=4 FineTuning=5 Paused=6 Succeeded=10 Failed=11 Cancelled=12",
             string.Join(' ', Enum.GetValues<RunState>().Select(state => $"{state}={(int)state}")));
         Assert.Equal(
-            "None=0 Completed=1 Cancelled=2 WorkerLost=3 LeaseExpired=4 Drained=5 RecipeUnsupported=20 CorpusInvalid=21 GlueInvalid=22 NonFiniteLoss=23 DiskFull=24 "
-            + "OutOfMemory=25 CheckpointsUnreadable=26 WorkerFailed=27 AttemptsExhausted=28",
+            "None=0 Completed=1 Cancelled=2 WorkerLost=3 LeaseExpired=4 Drained=5 Preempted=6 Paused=7 Requeued=8 RecipeUnsupported=20 CorpusInvalid=21 GlueInvalid=22 NonFiniteLoss=23 DiskFull=24 "
+            + "OutOfMemory=25 CheckpointsUnreadable=26 WorkerFailed=27 AttemptsExhausted=28 DependencyFailed=29",
             string.Join(' ', Enum.GetValues<TerminationReason>().Select(reason => $"{reason}={(int)reason}")));
     }
 }

@@ -1,0 +1,131 @@
+using System.Globalization;
+using CramGrains.Interfaces.Devices;
+using CramGrains.Interfaces.Runs;
+
+namespace CramGrains.Silo.Scheduling;
+
+/// <summary>What the desk knows of devices, what operators order for them, and how all that looks to the planner and to people.</summary>
+internal sealed partial class SchedulerDesk
+{
+    private const int CommandsKept = 200;
+
+    /// <inheritdoc cref="Interfaces.Scheduling.ISchedulerGrain.CommandDevicesAsync"/>
+    public async Task<CommandOutcome> CommandDevicesAsync(DeviceCommand command)
+    {
+        if (state.Commands.Find(c => c.CommandId == command.CommandId) is { } answered)
+        {
+            return new CommandOutcome(answered.Accepted, answered.Message);
+        }
+
+        List<string> targets = [.. state.Devices.Values.Where(d => d.Report.DeviceId == command.Target || d.Report.Machine == command.Target)
+            .Select(d => d.Report.DeviceId).Order(StringComparer.Ordinal)];
+        if (targets.Count == 0)
+        {
+            targets = [.. state.DeviceOrders.Keys.Where(id => id == command.Target || id.StartsWith(command.Target + "/", StringComparison.Ordinal))];
+        }
+
+        if (targets.Count == 0)
+        {
+            return new CommandOutcome(false, $"there is no device or machine '{command.Target}'; `cram devices` lists them.");
+        }
+
+        foreach (string target in targets)
+        {
+            if (command.Kind == DeviceCommandKind.Return)
+            {
+                state.DeviceOrders.Remove(target);
+            }
+            else
+            {
+                state.DeviceOrders[target] = new DeviceOrder(command.Kind, command.User, command.Reason, clock.UtcNow);
+            }
+        }
+
+        string names = string.Join(", ", targets);
+        string message = command.Kind switch
+        {
+            DeviceCommandKind.Cordon => $"{names}: nothing new is placed there",
+            DeviceCommandKind.DrainAfterCurrent => $"{names}: drained once what runs there has ended",
+            DeviceCommandKind.DrainNow => $"{names}: what runs there saves a checkpoint and goes on elsewhere",
+            DeviceCommandKind.Return => $"{names}: back in use",
+            _ => throw new ArgumentOutOfRangeException(nameof(command), command.Kind, "unknown command"),
+        };
+        state.Commands.Add(new AnsweredCommand(command.CommandId, true, message));
+        state.Commands.RemoveRange(0, Math.Max(0, state.Commands.Count - CommandsKept));
+        await PlanAsync(save: true);
+        return new CommandOutcome(true, message);
+    }
+
+    /// <summary>All devices that compute, by id.</summary>
+    public IReadOnlyList<DeviceView> Views()
+    {
+        Dictionary<string, ScheduledItem> held = Held();
+        return [.. state.Devices.Values.Where(d => d.Report.Kind != DeviceReport.Data).Select(d => View(d, held.GetValueOrDefault(d.Report.DeviceId)))
+            .OrderBy(d => d.DeviceId, StringComparer.Ordinal)];
+    }
+
+    private SchedulerSnapshot Snapshot()
+    {
+        Dictionary<string, ScheduledItem> held = Held();
+        var used = state.Usage.ToDictionary(u => u.Key, u => u.Value.SecondsAt(clock.UtcNow, HalfLife) / 3600, StringComparer.Ordinal);
+        foreach (ScheduledItem lease in held.Values.Where(l => l.Item.Job != Worker.WorkerJob.PrepareCorpus))
+        {
+            if (lease.Item.Policy?.User is { } user)
+            {
+                used[user] = used.GetValueOrDefault(user) + Math.Max(0, (clock.UtcNow - lease.GrantedAt).TotalHours);
+            }
+        }
+
+        return new SchedulerSnapshot(
+            [.. state.Devices.Values.Select(d => new PlannerDevice(
+                d.Report.DeviceId, d.Report.Machine, d.Report.Kind, d.Report.MemoryBytes,
+                held.TryGetValue(d.Report.DeviceId, out ScheduledItem? lease)
+                    ? new PlannerLease(lease.Item, lease.GrantedAt, lease.Evict != TerminationReason.None, lease.EvictFor)
+                    : null,
+                Unusable(d), d.Report.Capability))],
+            [.. _waiting.Values.Select(w => w.Item)])
+        {
+            Now = clock.UtcNow,
+            UsedHours = used,
+            GuaranteedRun = TimeSpan.FromSeconds(options.GuaranteedRunSeconds),
+        };
+    }
+
+    private Dictionary<string, ScheduledItem> Held() =>
+        state.Items.Values.Where(i => i.DeviceId is not null).ToDictionary(i => i.DeviceId!, StringComparer.Ordinal);
+
+    private string? Unusable(KnownDevice device) =>
+        Silent(device) is { } silent ? string.Create(CultureInfo.InvariantCulture, $"has not reported for {silent.TotalSeconds:0} s")
+        : !device.Report.Healthy ? device.Report.Message
+        : state.DeviceOrders.GetValueOrDefault(device.Report.DeviceId) is { } order ? Ordered(order)
+        : device.Report.UsedByOthers ? device.Report.Message
+        : null;
+
+    private static string Ordered(DeviceOrder order) =>
+        $"is {(order.Kind == DeviceCommandKind.Cordon ? "cordoned" : "drained")} by {order.By}{(order.Reason is { Length: > 0 } why ? $": {why}" : "")}";
+
+    private TimeSpan? Silent(KnownDevice device)
+    {
+        TimeSpan silence = clock.UtcNow - _lastReport[device.Report.DeviceId];
+        return silence > lostAfter ? silence : null;
+    }
+
+    private DeviceView View(KnownDevice device, ScheduledItem? holder)
+    {
+        DeviceReport report = device.Report;
+        DeviceOrder? order = state.DeviceOrders.GetValueOrDefault(report.DeviceId);
+        DeviceState current = Silent(device) is not null ? DeviceState.Lost
+            : !report.Healthy ? DeviceState.Unhealthy
+            : order?.Kind == DeviceCommandKind.Cordon ? DeviceState.Cordoned
+            : order is not null ? holder is null ? DeviceState.Drained : DeviceState.Draining
+            : holder is not null ? DeviceState.Busy
+            : report.UsedByOthers ? DeviceState.BusyByOthers
+            : DeviceState.Free;
+        string? work = holder is null ? null : $"works on {holder.Item.ItemId}";
+        string message = string.Join("; ", new[] { Unusable(device), work }.OfType<string>());
+        return new DeviceView(
+            report.DeviceId, report.Machine, report.Kind, report.Name, report.MemoryBytes, current, message.Length > 0 ? message : "free",
+            holder?.Item.RunId, holder?.LeaseEpoch ?? 0, _lastReport[report.DeviceId],
+            report.Uuid, report.Capability, report.Driver, _temperatures.GetValueOrDefault(report.DeviceId), order?.By);
+    }
+}
