@@ -7,9 +7,14 @@ var root = new RootCommand("Trains a BERT from scratch in one day on one GPU, an
 {
     CommonOptions.Home, CommonOptions.Cluster, CommonOptions.Json,
     QuickstartCommand.Create(), SiloCommands.CreateUp(), SiloCommands.CreateDown(), SubmitCommand.Create(),
-    RunCommands.CreateRuns(), RunCommands.CreateShow(), WatchCommand.Create(), RunCommands.CreateLogs(), RunCommands.CreateCancel(), RunCommands.CreateResults(),
+    RunCommands.CreateRuns(), RunCommands.CreateShow(), WatchCommand.Create(), RunCommands.CreateLogs(), RunCommands.CreateResults(),
     DevicesCommand.Create(), DoctorCommand.Create(),
 };
+foreach (var control in RunControlCommands.Create().Concat(DeviceControlCommands.Create()))
+{
+    root.Add(control);
+}
+
 foreach (var verb in LocalVerbs.Create())
 {
     root.Add(verb);

@@ -15,6 +15,7 @@ return args switch
     ["estimate", .. var rest] => EstimateCommand.Run(rest),
     ["export", .. var rest] => ExportCommand.Run(rest),
     ["bench", .. var rest] => BenchCommand.Run(rest),
+    ["bench-scheduler", .. var rest] => SchedulerBenchCommand.Run(rest),
     ["simulate", .. var rest] => SimulateCommand.Run(rest),
     ["doctor", "--json"] => Doctor.Run(Console.Out),
     _ => await UsageAsync(),

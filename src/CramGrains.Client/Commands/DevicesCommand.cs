@@ -21,10 +21,11 @@ internal static class DevicesCommand
             }
 
             Columns.Print(
-                ["Device", "Name", "Memory", "State", "Run", "Last report", "What"],
+                ["Device", "Name", "Memory", "Temp.", "State", "Run", "Last report", "What"],
                 devices.Select(device => new[]
                 {
-                    device.DeviceId, device.Name, Figures.Bytes(device.MemoryBytes), Figures.Word(device.State), device.RunId ?? "-", Figures.Ago(device.LastReport), device.Message,
+                    device.DeviceId, device.Name, Figures.Bytes(device.MemoryBytes),
+                    device.TemperatureCelsius is { } celsius ? celsius.ToString("F0", System.Globalization.CultureInfo.InvariantCulture) + " °C" : "-", Figures.Word(device.State), device.RunId ?? "-", Figures.Ago(device.LastReport), device.Message,
                 }));
             return ExitCodes.Done;
         });

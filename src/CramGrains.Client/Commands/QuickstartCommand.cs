@@ -23,7 +23,7 @@ internal static class QuickstartCommand
         {
             var request = options.Read(parsed, Recipe);
             await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
-            await SubmissionOptions.SubmitAsync(session, request);
+            await SubmissionOptions.SubmitAsync(session, request, cancellationToken);
             try
             {
                 await RunEnd.FollowAsync(session, request.RunId, parsed.WantsJson(), cancellationToken);

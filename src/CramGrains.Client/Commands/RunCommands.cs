@@ -5,7 +5,7 @@ using CramGrains.Interfaces.Runs;
 
 namespace CramGrains.Client.Commands;
 
-/// <summary>Commands that look at runs or end them: <c>runs</c>, <c>show</c>, <c>results</c>, <c>logs</c>, <c>cancel</c>.</summary>
+/// <summary>Commands that look at runs: <c>runs</c>, <c>show</c>, <c>results</c>, <c>logs</c>.</summary>
 internal static class RunCommands
 {
     public static Command CreateRuns()
@@ -23,7 +23,7 @@ internal static class RunCommands
                 return ExitCodes.Done;
             }
 
-            Columns.Print(["Run", "Name", "User", "State", "Budget", "Device", "Submitted", "What"], runs.Select(Row));
+            Columns.Print(["Run", "Name", "User", "Priority", "State", "Budget", "Device", "Submitted", "Starts", "What"], runs.Select(Row));
             return ExitCodes.Done;
         });
         return command;
@@ -99,23 +99,6 @@ internal static class RunCommands
         return command;
     }
 
-    public static Command CreateCancel() => OfOneRun(
-        "cancel", "Ends a run; its last checkpoint stays.", [("cram cancel latest", "the run that was submitted last")],
-        async (session, runId, json) =>
-        {
-            var outcome = await session.Run(runId).CancelAsync(Environment.UserName);
-            if (json)
-            {
-                CramJson.Print(new { run_id = runId, outcome.Accepted, outcome.Message });
-            }
-            else
-            {
-                Console.Out.WriteLine(outcome.Message);
-            }
-
-            return outcome.Accepted ? ExitCodes.Done : ExitCodes.RunFailed;
-        });
-
     private static ExampleCommand OfOneRun(
         string name, string description, (string, string)[] examples, Func<CramSession, string, bool, Task<int>> action)
     {
@@ -132,8 +115,8 @@ internal static class RunCommands
 
     private static string[] Row(RunView run) =>
     [
-        run.RunId, run.Name, run.User, Figures.Word(run.State), Figures.Budget(run.BudgetUsedSeconds, run.BudgetSeconds),
-        run.Device ?? "-", Figures.Ago(run.SubmittedAt), run.Message,
+        run.RunId, run.Name, run.User, run.Priority.ToString(System.Globalization.CultureInfo.InvariantCulture), Figures.Word(run.State),
+        Figures.Budget(run.BudgetUsedSeconds, run.BudgetSeconds), run.Device ?? "-", Figures.Ago(run.SubmittedAt), Figures.In(run.EstimatedStart), run.Message,
     ];
 
     private static void Print(RunView run)
@@ -143,6 +126,9 @@ internal static class RunCommands
         [
             ("run", $"{run.RunId} ({run.Name}), submitted by {run.User} {Figures.Ago(run.SubmittedAt)}"),
             ("state", $"{Figures.Word(run.State)}: {run.Message}"),
+            ("queue", $"priority {run.Priority}, requeue {Figures.Word(run.Requeue)}{(run.After is null ? "" : $", after {run.After}")}{(run.HeldBy is null ? "" : $", held by {run.HeldBy}")}"),
+            ("starts", run.EstimatedStart is null ? null : Figures.In(run.EstimatedStart)),
+            ("pretrained", run.EstimatedEnd is null ? null : Figures.In(run.EstimatedEnd)),
             ("budget", $"{Figures.Budget(run.BudgetUsedSeconds, run.BudgetSeconds)} used"),
             ("device", run.Device is null ? null : $"{run.Device}, attempt {run.Attempts}, lease epoch {run.LeaseEpoch}"),
             ("phase", progress?.Fraction is { } fraction ? $"{progress.Phase}, {Figures.Percent(fraction)}" : progress?.Phase),

@@ -20,6 +20,28 @@ internal sealed class SubmissionOptions
     private readonly Option<string> _glue = new("--glue") { Description = "Folder with GLUE in its official TSV layout (CoLA/, SST-2/, ...). Without it fine-tuning is skipped.", HelpName = "DIR" };
     private readonly Option<string[]> _set = new("--set") { Description = "Replaces one setting of the recipe, such as training.optimizer.learning_rate=1e-3. May be repeated.", HelpName = "KEY=VALUE" };
 
+    private readonly Option<int> _priority = new("--priority") { Description = "Higher goes first, and preempts lower by checkpoint; -1000 to 1000.", HelpName = "N" };
+    private readonly Option<string> _after = new("--after") { Description = "Start only once that run has succeeded; cancelled if it does not.", HelpName = "RUN" };
+    private readonly Option<bool> _hold = new("--hold") { Description = "Accept it, but start nothing until `cram release`." };
+    private readonly Option<string> _requeue = new("--requeue")
+    {
+        Description = "Where it may go on after losing its device: any, same-machine or never (then it is never preempted).", HelpName = "POLICY",
+    };
+
+    private readonly Option<int?> _maxAttempts = new("--max-attempts") { Description = "Failed attempts after which it gives up. Default: the silo's setting.", HelpName = "N" };
+    private readonly Option<string> _minGpuMemory = new("--min-gpu-memory") { Description = "Only a GPU with so much memory will do, such as 48GiB. Default: by the recipe.", HelpName = "SIZE" };
+    private readonly Option<string> _minCapability = new("--min-capability") { Description = "Only a GPU of this compute capability will do, such as 8.0.", HelpName = "N.N" };
+    private readonly Option<string> _user = new("--user") { Description = "Whose share of the devices it counts to. Default: you.", HelpName = "NAME" };
+
+    /// <summary>Adds the options that say when and where it runs.</summary>
+    public void AddSchedulingTo(Command command)
+    {
+        foreach (var option in new Option[] { _priority, _after, _hold, _requeue, _maxAttempts, _minGpuMemory, _minCapability, _user })
+        {
+            command.Add(option);
+        }
+    }
+
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
@@ -42,14 +64,21 @@ internal sealed class SubmissionOptions
             budget is not null && work.Length == 0 ? BudgetText.Seconds(budget) : null,
             [.. (parsed.GetValue(_corpus) ?? []).Select(given => Existing("--corpus", given, remote))],
             parsed.GetValue(_glue) is { } glue ? Existing("--glue", glue, remote) : null,
-            Environment.UserName);
+            parsed.GetValue(_user) is { Length: > 0 } user ? user : Environment.UserName,
+            parsed.GetValue(_priority), parsed.GetValue(_after), parsed.GetValue(_hold), NeedsText.Requeue(parsed.GetValue(_requeue)), parsed.GetValue(_maxAttempts),
+            NeedsText.Bytes(parsed.GetValue(_minGpuMemory)), NeedsText.Capability(parsed.GetValue(_minCapability)));
     }
 
     /// <summary>Submits; asking again after a lost answer is safe, since the run id is the same.</summary>
     /// <exception cref="CommandException">Refused; the message lists every reason.</exception>
-    public static async Task SubmitAsync(CramSession session, SubmitRun request)
+    public static async Task SubmitAsync(CramSession session, SubmitRun request, CancellationToken cancellationToken)
     {
-        var outcome = await session.Run(request.RunId).SubmitAsync(request);
+        if (request.After is { } before)
+        {
+            request = request with { After = await session.ResolveRunAsync(before) };
+        }
+
+        var outcome = await session.AskAsync(s => s.Run(request.RunId).SubmitAsync(request), cancellationToken);
         if (!outcome.Accepted)
         {
             throw new CommandException(ExitCodes.Usage, string.Join('\n', outcome.Problems));

@@ -16,15 +16,18 @@ internal static class SubmitCommand
             "submit", "Submits a run and follows it to its end.",
             ("cram submit recipes/crammed-bert-24h.json --glue ~/glue_data --detach", "queue the paper's run"),
             ("cram submit quickstart --budget 2m --set training.optimizer.learning_rate=1e-3", "change a setting; it is checked and stored with the run"),
+            ("cram submit big.json --priority 10 --min-gpu-memory 48GiB --requeue same-machine --detach", "say what it needs and how much it matters"),
+            ("cram submit second.json --after latest --detach", "only if the run before succeeds"),
             ("cram watch latest", "come back to it"));
         command.Add(recipe);
         options.AddTo(command);
+        options.AddSchedulingTo(command);
         command.Add(detach);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var request = options.Read(parsed, parsed.GetRequiredValue(recipe));
             await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
-            await SubmissionOptions.SubmitAsync(session, request);
+            await SubmissionOptions.SubmitAsync(session, request, cancellationToken);
             if (parsed.GetValue(detach))
             {
                 await session.KeepSiloAsync();

@@ -6,6 +6,7 @@ namespace CramGrains.Client.Connection;
 /// <summary>What a command works with: the cluster that it was told of, or a silo of this machine, started for the command if none runs.</summary>
 internal sealed class CramSession : IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private readonly ClusterTarget _target;
     private ClusterConnection _connection;
     private SiloDescription? _started;
@@ -76,6 +77,30 @@ internal sealed class CramSession : IAsyncDisposable
         catch (CommandException)
         {
             return false;
+        }
+    }
+
+    /// <summary>Asks until there is an answer: over lost connections and restarted silos. What is asked must bear being asked twice.</summary>
+    /// <exception cref="CommandException">No silo has answered for two minutes.</exception>
+    public async Task<T> AskAsync<T>(Func<CramSession, Task<T>> question, CancellationToken cancellationToken)
+    {
+        for (var asked = System.Diagnostics.Stopwatch.GetTimestamp(); ;)
+        {
+            try
+            {
+                return await question(this);
+            }
+            catch (Exception problem) when (problem is Orleans.Runtime.OrleansException or TimeoutException or System.Net.Sockets.SocketException)
+            {
+                if (System.Diagnostics.Stopwatch.GetElapsedTime(asked) > Patience)
+                {
+                    throw new CommandException(
+                        ExitCodes.NoCluster, $"No silo has answered for {Patience.TotalMinutes:F0} minutes ({problem.Message}). What was asked may or may not have been recorded; ask again.");
+                }
+
+                await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
+                await TryReconnectAsync(cancellationToken);
+            }
         }
     }
 

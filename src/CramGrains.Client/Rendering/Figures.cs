@@ -49,6 +49,11 @@ internal static class Figures
     /// <summary>How long ago.</summary>
     public static string Ago(DateTimeOffset then) => Duration(Math.Max(0, (DateTimeOffset.UtcNow - then).TotalSeconds)) + " ago";
 
+    /// <summary>How soon, as estimated; a dash when nobody can tell.</summary>
+    public static string In(DateTimeOffset? then) => then is { } time
+        ? (time - DateTimeOffset.UtcNow).TotalSeconds is > 1 and var seconds ? "in about " + Duration(seconds) : "soon"
+        : "-";
+
     /// <summary>An enumeration's value as it stands in JSON and in the documentation.</summary>
     public static string Word<T>(T value) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString());
 }

@@ -121,6 +121,12 @@ internal sealed partial class DeviceTrainer(
         long asked = clock.Time.GetTimestamp();
         WorkerAssignment assignment = Assignment(state.Order!);
         WorkerStatus? status = await host.PollAsync(assignment, cancellationToken);
+        if (status is null && state.StopReason != TerminationReason.None)
+        {
+            await EndAsync(Starting(state.Order!) with { Phase = WorkerPhase.Ended, Reason = state.StopReason, Message = "stopped before its worker began" });
+            return;
+        }
+
         if (status is null)
         {
             // The order was made durable, but its worker never started: the silo died in between.

@@ -37,9 +37,14 @@ internal sealed partial class TrainerGrain(
 
     public async Task<StartOutcome> StartAsync(WorkOrder order)
     {
-        StartOutcome outcome = await _trainer.StartAsync(order);
-        KeepLooking();
-        return outcome;
+        try
+        {
+            return await _trainer.StartAsync(order);
+        }
+        finally
+        {
+            KeepLooking(); // also when it failed half-way: an order that is durable is carried out
+        }
     }
 
     public Task StopAsync(long epoch, TerminationReason reason) => _trainer.StopAsync(epoch, reason);

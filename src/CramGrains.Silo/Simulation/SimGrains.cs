@@ -88,9 +88,14 @@ internal sealed class SimTrainer(SimCluster cluster, SimMachine machine, string 
 
     public async Task<StartOutcome> StartAsync(WorkOrder order)
     {
-        StartOutcome outcome = await Trainer.StartAsync(order);
-        KeepLooking();
-        return outcome;
+        try
+        {
+            return await Trainer.StartAsync(order);
+        }
+        finally
+        {
+            KeepLooking();
+        }
     }
 
     private void KeepLooking()

@@ -37,8 +37,9 @@ internal sealed class Lab : IAsyncDisposable
     /// <param name="machines">Number of silos; they are machines <c>m0</c>, <c>m1</c> and so on.</param>
     /// <param name="devices">Devices of each.</param>
     /// <param name="runs">Changes to the run options, which are set for quick tests.</param>
+    /// <param name="gpus">What <c>auto</c> finds.</param>
     /// <param name="scheduling">Changes to the scheduling options, which guarantee nobody anything.</param>
-    public static async Task<Lab> StartAsync(int machines = 1, string devices = "cpu", Action<RunOptions>? runs = null, Action<SchedulingOptions>? scheduling = null)
+    public static async Task<Lab> StartAsync(int machines = 1, string devices = "cpu", Action<RunOptions>? runs = null, Action<SchedulingOptions>? scheduling = null, Silo.Devices.IGpuProbe? gpus = null)
     {
         string home = Directory.CreateTempSubdirectory("cram-lab-").FullName;
         var workers = new ScriptedWorkerHost();
@@ -52,6 +53,11 @@ internal sealed class Lab : IAsyncDisposable
             var options = new SiloOptions { Home = home, Machine = $"m{(number < machines ? number : 0)}", Devices = devices };
             silo.Services.AddSingleton(new SiloClock(clock));
             silo.Services.AddSingleton<IWorkerHost>(workers);
+            if (gpus is not null)
+            {
+                silo.Services.AddSingleton(gpus);
+            }
+
             silo.Services.AddCramServices(silo.Configuration, options);
             silo.Services.PostConfigure<RunOptions>(o =>
             {
@@ -98,6 +104,11 @@ internal sealed class Lab : IAsyncDisposable
     }
 
     public Task<IReadOnlyList<DeviceView>> DevicesAsync() => Scheduler.ListDevicesAsync();
+
+    public Task UntilFreeAsync() => UntilAsync(async () => (await DevicesAsync()).All(d => d.State == DeviceState.Free), () => "all devices are free");
+
+    /// <summary>The device that the run has.</summary>
+    public async Task<string> DeviceOfAsync(string runId) => (await UntilAsync(runId, v => v.Device is not null, $"{runId} has a device")).Device!;
 
     /// <summary>Looks again and again until the condition holds, and says what it waited for when it never does.</summary>
     public static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what, [CallerMemberName] string caller = "")

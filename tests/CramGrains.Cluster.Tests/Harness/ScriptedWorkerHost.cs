@@ -104,14 +104,17 @@ internal sealed class ScriptedWorker(WorkerAssignment assignment)
         Status = Status with { Phase = WorkerPhase.Ended, Reason = reason, Message = message, Result = result ?? Status.Result };
 
     /// <summary>Does its job well, whichever it is.</summary>
-    public void Complete() => End(TerminationReason.Completed, "done", Assignment.Job switch
+    public void Complete() => End(TerminationReason.Completed, "done", Made());
+
+    /// <summary>What it makes when it does its job.</summary>
+    public WorkerResult Made() => Assignment.Job switch
     {
         WorkerJob.PrepareCorpus => new WorkerResult(CorpusTokens: 123_456, CorpusDigest: MakeCorpus()),
         WorkerJob.Pretrain => new WorkerResult(
             OptimizerSteps: 100, TokensSeen: 100_000, HeldOutLossInitial: 7.5, HeldOutLoss: 3.25, Checkpoint: "checkpoints/step-100", Parameters: 42,
             Engine: "scripted", DeviceName: "Scripted CPU"),
         _ => new WorkerResult(Scores: [new GlueScore(Assignment.GlueTask!, "accuracy", 0.5 + (0.1 * Assignment.Seed), Assignment.Seed, Subset: true)]),
-    });
+    };
 
     /// <summary>A corpus whose folder is gone is made again, so there has to be one.</summary>
     private string MakeCorpus()

@@ -1,0 +1,288 @@
+using CramGrains.Cluster.Tests.Harness;
+using CramGrains.Interfaces.Devices;
+using CramGrains.Interfaces.Runs;
+using CramGrains.Silo.Devices;
+using CramGrains.Silo.Worker;
+
+namespace CramGrains.Cluster.Tests;
+
+/// <summary>Priorities, commands and devices' orders, on a real cluster with scripted workers.</summary>
+[Trait("Category", "Cluster")]
+public sealed class SchedulingTests
+{
+    [Fact]
+    public async Task Submit_HigherPriority_PreemptsByCheckpointAndTheOtherGoesOnWithItsBudget()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        HoldPretraining(lab);
+        await lab.SubmitAsync(Requests.Submit(lab, "r-low") with { MaxAttempts = 1 });
+        ScriptedWorker low = await lab.WorkerAsync(WorkerJob.Pretrain);
+        low.Train(20);
+        await lab.UntilAsync("r-low", v => v.BudgetUsedSeconds >= 20, "20 s are charged");
+
+        await lab.SubmitAsync(Requests.Submit(lab, "r-high") with { Priority = 5 });
+        ScriptedWorker high = await lab.WorkerAsync(WorkerJob.Pretrain, count: 2);
+
+        Assert.Equal(("r-high", TerminationReason.Preempted), (high.Assignment.RunId, low.Status.Reason));
+        RunView waiting = await lab.UntilAsync("r-low", v => v.EstimatedStart is not null, "it has an estimate of its start");
+        Assert.Equal((RunState.Waiting, 20.0), (waiting.State, waiting.BudgetUsedSeconds));
+        high.Complete();
+        ScriptedWorker again = await lab.WorkerAsync(WorkerJob.Pretrain, count: 3);
+        Assert.Equal(("r-low", 20.0), (again.Assignment.RunId, again.Assignment.BudgetUsedSeconds));
+        again.Complete();
+        RunView done = await lab.UntilAsync("r-low", RunState.Succeeded); // with one attempt allowed: losing the device was no failure
+        Assert.Contains(done.Notices, n => n.Contains("preempted", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Pause_WhilePretraining_GivesTheDeviceBackAndGoesOnAfterResume()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        HoldPretraining(lab);
+        IRunGrain run = await lab.SubmitAsync(Requests.Submit(lab, "r-1"));
+        ScriptedWorker first = await lab.WorkerAsync(WorkerJob.Pretrain);
+        first.Train(30);
+
+        Assert.True((await run.CommandAsync(new RunCommand("c-1", RunCommandKind.Pause, "bob"))).Accepted);
+        RunView paused = await lab.UntilAsync("r-1", RunState.Paused);
+        await lab.UntilFreeAsync();
+
+        Assert.Equal((TerminationReason.Paused, 30.0), (first.Status.Reason, paused.BudgetUsedSeconds));
+        Assert.True((await run.CommandAsync(new RunCommand("c-2", RunCommandKind.Resume, "bob"))).Accepted);
+        ScriptedWorker second = await lab.WorkerAsync(WorkerJob.Pretrain, count: 2);
+        Assert.Equal(30.0, second.Assignment.BudgetUsedSeconds);
+    }
+
+    [Fact]
+    public async Task Command_SentAgainAfterAnother_ChangesNothingAndAnswersTheSame()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        HoldPretraining(lab);
+        IRunGrain run = await lab.SubmitAsync(Requests.Submit(lab, "r-1"));
+        await lab.WorkerAsync(WorkerJob.Pretrain);
+        var pause = new RunCommand("c-1", RunCommandKind.Pause, "bob");
+        CommandOutcome first = await run.CommandAsync(pause);
+        await lab.UntilAsync("r-1", RunState.Paused);
+        await run.CommandAsync(new RunCommand("c-2", RunCommandKind.Resume, "bob"));
+        await lab.WorkerAsync(WorkerJob.Pretrain, count: 2);
+
+        CommandOutcome again = await run.CommandAsync(pause);
+
+        Assert.Equal(first, again);
+        await lab.UntilAsync("r-1", RunState.Pretraining);
+        Assert.Equal(2, lab.Workers.Workers.Count(w => w.Assignment.Job == WorkerJob.Pretrain));
+    }
+
+    [Fact]
+    public async Task Pause_ThenRestart_StaysPaused()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        HoldPretraining(lab);
+        IRunGrain run = await lab.SubmitAsync(Requests.Submit(lab, "r-1"));
+        await lab.WorkerAsync(WorkerJob.Pretrain);
+        await run.CommandAsync(new RunCommand("c-1", RunCommandKind.Pause, "bob"));
+        await lab.UntilAsync("r-1", RunState.Paused);
+
+        await lab.RestartAsync();
+
+        Assert.Equal(RunState.Paused, (await lab.UntilAsync("r-1", _ => true, "it answers")).State);
+        await lab.Run("r-1").CommandAsync(new RunCommand("c-2", RunCommandKind.Resume, "bob"));
+        await lab.WorkerAsync(WorkerJob.Pretrain, count: 2);
+    }
+
+    [Fact]
+    public async Task Submit_Held_StartsNothingUntilReleased()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        IRunGrain run = await lab.SubmitAsync(Requests.Submit(lab, "r-1") with { Hold = true });
+        RunView held = await lab.UntilAsync("r-1", v => v.Message.Contains("held by ada", StringComparison.Ordinal), "it says that it is held");
+        Assert.Equal(("ada", RunState.Queued), (held.HeldBy!, held.State));
+        Assert.Empty(lab.Workers.Workers);
+
+        await run.CommandAsync(new RunCommand("c-1", RunCommandKind.Release, "bob"));
+
+        await lab.UntilAsync("r-1", RunState.Succeeded);
+    }
+
+    [Fact]
+    public async Task Submit_AfterARunThatSucceeds_StartsThen()
+    {
+        await using Lab lab = await Lab.StartAsync(devices: "cpu:2");
+        HoldPretraining(lab);
+        await lab.SubmitAsync(Requests.Submit(lab, "r-1"));
+        await lab.SubmitAsync(Requests.Submit(lab, "r-2") with { After = "r-1" });
+        await lab.UntilAsync("r-2", v => v.Message == "waits for r-1 to succeed; that one is pretraining", "it says what it waits for");
+
+        lab.Workers.Script = w => w.Complete();
+        lab.Workers.Workers.Last(w => w.Assignment.Job == WorkerJob.Pretrain).Complete();
+
+        await lab.UntilAsync("r-2", RunState.Succeeded);
+    }
+
+    [Fact]
+    public async Task Submit_AfterARunThatFails_IsCancelledWithTheReason()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        lab.Workers.Script = w => w.End(TerminationReason.CorpusInvalid, "no text");
+        await lab.SubmitAsync(Requests.Submit(lab, "r-1"));
+        await lab.SubmitAsync(Requests.Submit(lab, "r-2") with { After = "r-1" });
+
+        RunView view = await lab.UntilAsync("r-2", RunState.Cancelled);
+
+        Assert.Equal(TerminationReason.DependencyFailed, view.Reason);
+        Assert.Equal("r-1, after which it was to run, ended as failed (corpus-invalid)", view.Message);
+    }
+
+    [Fact]
+    public async Task Submit_PolicyOutOfRange_IsRefusedWithEveryReason()
+    {
+        await using Lab lab = await Lab.StartAsync();
+
+        SubmitOutcome outcome = await lab.Run("r-1").SubmitAsync(Requests.Submit(lab, "r-1") with { Priority = 5000, MaxAttempts = 0, After = "r-404" });
+
+        Assert.Equal(3, outcome.Problems.Count);
+        Assert.Contains(outcome.Problems, p => p.Contains("there is no run r-404", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Submit_NeedsAGpuWhereThereIsNone_WaitsAndSaysSo()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        await lab.SubmitAsync(Requests.Submit(lab, "r-1") with { MinGpuMemoryBytes = 48L << 30 });
+
+        RunView view = await lab.UntilAsync("r-1", v => v.Message.Contains("no device", StringComparison.Ordinal), "it says that nothing fits");
+
+        Assert.Contains("it needs a GPU with 48 GiB", view.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Requeue_FailedRun_GoesOnUnderItsIdAndBudget()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        lab.Workers.Script = w =>
+        {
+            if (w.Assignment.Job == WorkerJob.Pretrain)
+            {
+                w.Train(25);
+                w.End(TerminationReason.DiskFull, "no space left");
+            }
+            else
+            {
+                w.Complete();
+            }
+        };
+        IRunGrain run = await lab.SubmitAsync(Requests.Submit(lab, "r-1"));
+        await lab.UntilAsync("r-1", RunState.Failed);
+        lab.Workers.Script = w => w.Complete();
+
+        CommandOutcome outcome = await run.CommandAsync(new RunCommand("c-1", RunCommandKind.Requeue, "bob"));
+
+        Assert.True(outcome.Accepted, outcome.Message);
+        RunView done = await lab.UntilAsync("r-1", RunState.Succeeded);
+        Assert.Equal((2, TerminationReason.Completed), (done.Attempts, done.Reason));
+        Assert.Equal(25.0, lab.Workers.Workers.Last(w => w.Assignment.Job == WorkerJob.Pretrain).Assignment.BudgetUsedSeconds);
+        Assert.Single(await lab.Scheduler.ListRunsAsync(10));
+    }
+
+    [Fact]
+    public async Task Requeue_NeverPolicyAndLostDevice_EndsWithThatReason()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        lab.Workers.Script = w => w.End(w.Assignment.Job == WorkerJob.Pretrain ? TerminationReason.LeaseExpired : TerminationReason.Completed, "ended", w.Made());
+        await lab.SubmitAsync(Requests.Submit(lab, "r-1") with { Requeue = RequeuePolicy.Never });
+
+        Assert.Equal(TerminationReason.LeaseExpired, (await lab.UntilAsync("r-1", RunState.Failed)).Reason);
+    }
+
+    [Fact]
+    public async Task DrainNow_WhileARunTrains_MovesItAndReturnTakesTheDeviceBack()
+    {
+        await using Lab lab = await Lab.StartAsync(devices: "cpu:2");
+        HoldPretraining(lab);
+        await lab.SubmitAsync(Requests.Submit(lab, "r-1"));
+        ScriptedWorker first = await lab.WorkerAsync(WorkerJob.Pretrain);
+        string drained = await lab.DeviceOfAsync("r-1");
+
+        CommandOutcome outcome = await lab.Scheduler.CommandDevicesAsync(new DeviceCommand("c-1", drained, DeviceCommandKind.DrainNow, "eve", "new fan"));
+        ScriptedWorker second = await lab.WorkerAsync(WorkerJob.Pretrain, count: 2);
+
+        Assert.True(outcome.Accepted);
+        Assert.Equal(TerminationReason.Drained, first.Status.Reason);
+        Assert.NotEqual(first.Assignment.WorkFolder, second.Assignment.WorkFolder);
+        DeviceView view = (await lab.DevicesAsync()).Single(d => d.DeviceId == drained);
+        Assert.Equal((DeviceState.Drained, "is drained by eve: new fan"), (view.State, view.Message));
+        await lab.Scheduler.CommandDevicesAsync(new DeviceCommand("c-2", drained, DeviceCommandKind.Return, "eve", null));
+        Assert.Equal(DeviceState.Free, (await lab.DevicesAsync()).Single(d => d.DeviceId == drained).State);
+    }
+
+    [Theory]
+    [InlineData(DeviceCommandKind.Cordon, DeviceState.Cordoned, DeviceState.Cordoned)]
+    [InlineData(DeviceCommandKind.DrainAfterCurrent, DeviceState.Draining, DeviceState.Drained)]
+    public async Task Device_OrderedWhileARunTrains_LetsItEndAndPlacesNothingNew(DeviceCommandKind kind, DeviceState during, DeviceState after)
+    {
+        await using Lab lab = await Lab.StartAsync();
+        HoldPretraining(lab);
+        await lab.SubmitAsync(Requests.Submit(lab, "r-1"));
+        ScriptedWorker worker = await lab.WorkerAsync(WorkerJob.Pretrain);
+
+        await lab.Scheduler.CommandDevicesAsync(new DeviceCommand("c-1", "m0/cpu", kind, "eve", null));
+        Assert.Equal(during, Assert.Single(await lab.DevicesAsync()).State);
+        worker.Complete();
+        await lab.UntilAsync("r-1", RunState.Succeeded);
+        await lab.SubmitAsync(Requests.Submit(lab, "r-2"));
+        await lab.UntilAsync("r-2", v => v.Message.Contains("by eve", StringComparison.Ordinal), "it says why it waits");
+
+        Assert.Equal(after, Assert.Single(await lab.DevicesAsync()).State);
+    }
+
+    [Fact]
+    public async Task Drain_UnknownTarget_IsRefused()
+    {
+        await using Lab lab = await Lab.StartAsync();
+
+        CommandOutcome outcome = await lab.Scheduler.CommandDevicesAsync(new DeviceCommand("c-1", "m9/gpu0", DeviceCommandKind.DrainNow, "eve", null));
+
+        Assert.Equal(new CommandOutcome(false, "there is no device or machine 'm9/gpu0'; `cram devices` lists them."), outcome);
+    }
+
+    [Fact]
+    public async Task Devices_GpuOfAScriptedDriver_ShowsFactsAndComesBackAfterStrangersLeave()
+    {
+        var gpus = new ScriptedGpus();
+        await using Lab lab = await Lab.StartAsync(devices: "auto", gpus: gpus);
+        await Lab.UntilAsync(async () => (await lab.DevicesAsync()) is [{ State: DeviceState.Free }], () => "the GPU is free");
+        DeviceView free = Assert.Single(await lab.DevicesAsync());
+        Assert.Equal(("m0/gpu0", "GPU-test", 90, "570.1", 41.0), (free.DeviceId, free.Uuid!, free.ComputeCapability, free.Driver!, free.TemperatureCelsius!.Value));
+
+        gpus.Now = gpus.Now with { Processes = [1] };
+        await Lab.UntilAsync(async () => (await lab.DevicesAsync())[0] is { State: DeviceState.BusyByOthers, Message: "is used by process 1, not of this cluster" }, () => "a stranger is seen");
+        gpus.Now = gpus.Now with { Processes = [], Xids = [79] };
+        await Lab.UntilAsync(async () => (await lab.DevicesAsync())[0] is { State: DeviceState.Unhealthy } d && d.Message.Contains("Xid 79", StringComparison.Ordinal), () => "it is unhealthy");
+        gpus.Now = gpus.Now with { Xids = [] };
+        lab.Clock.Advance(TimeSpan.FromMinutes(61));
+        await Lab.UntilAsync(async () => (await lab.DevicesAsync())[0].State == DeviceState.Free, () => "it is used again");
+        gpus.Fails = true;
+        await Lab.UntilAsync(async () => (await lab.DevicesAsync())[0] is { State: DeviceState.Unhealthy, Message: "driver mismatch" }, () => "the driver's failure is seen");
+    }
+
+    private static void HoldPretraining(Lab lab) => lab.Workers.Script = w =>
+    {
+        if (w.Assignment.Job == WorkerJob.Pretrain)
+        {
+            w.Run("at work");
+        }
+        else
+        {
+            w.Complete();
+        }
+    };
+
+    private sealed class ScriptedGpus : IGpuProbe
+    {
+        public GpuReading Now { get; set; } = new(0, "GPU-test", "Test GPU", 80L << 30, 0, 90, "570.1", 41, 0, 100, [], []);
+
+        public bool Fails { get; set; }
+
+        public IReadOnlyList<GpuReading> Read() => Fails ? throw new GpuProbeException("driver mismatch") : [Now];
+    }
+}
