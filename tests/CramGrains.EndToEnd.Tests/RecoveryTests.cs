@@ -7,7 +7,7 @@ namespace CramGrains.EndToEnd.Tests;
 [Trait("Category", "EndToEnd")]
 public sealed class RecoveryTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
     [Fact]
     public async Task Run_WorkerThenSiloKilled_FinishesWithItsBudgetIntact()
@@ -39,7 +39,7 @@ public sealed class RecoveryTests
         Assert.Equal("succeeded", report.GetProperty("state").GetString());
         Assert.Equal(2, report.GetProperty("attempts").GetInt32());
         Assert.Equal(budget, report.GetProperty("budget_seconds").GetDouble());
-        Assert.InRange(report.GetProperty("budget_used_seconds").GetDouble(), budget - 1.5, budget + 1.5);
+        Assert.InRange(report.GetProperty("budget_used_seconds").GetDouble(), budget - 4, budget + 4);
         Assert.True(report.GetProperty("heldout_loss").GetDouble() < report.GetProperty("heldout_loss_initial").GetDouble() - 0.5);
     }
 

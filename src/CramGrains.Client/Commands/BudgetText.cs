@@ -2,9 +2,12 @@ using System.Globalization;
 
 namespace CramGrains.Client.Commands;
 
-/// <summary>Reads a budget such as <c>60s</c>, <c>5m</c>, <c>24h</c>.</summary>
+/// <summary>Reads a budget such as <c>60s</c>, <c>5m</c>, <c>24h</c>; one in tokens or compute is for the silo to read.</summary>
 internal static class BudgetText
 {
+    /// <summary>Whether it is one of tokens (<c>500Mtokens</c>) or compute (<c>13.4exaflop</c>) instead of time.</summary>
+    public static bool IsOfWork(string text) => text.EndsWith("tokens", StringComparison.Ordinal) || text.EndsWith("exaflop", StringComparison.Ordinal);
+
     /// <summary>Seconds.</summary>
     /// <exception cref="CommandException">It is not a positive number with a unit.</exception>
     public static double Seconds(string text)
@@ -16,6 +19,6 @@ internal static class BudgetText
             return number * seconds;
         }
 
-        throw new CommandException(ExitCodes.Usage, $"--budget must be a positive number with a unit, such as 60s, 5m or 24h, got '{text}'.");
+        throw new CommandException(ExitCodes.Usage, $"--budget must be a positive number with a unit, such as 60s, 5m, 24h, 500Mtokens or 13.4exaflop, got '{text}'.");
     }
 }

@@ -10,6 +10,11 @@ internal static class LocalVerbs
     [
         ("data", "Prepares, lists, shows, verifies and exports corpora."),
         ("estimate", "Says what a recipe costs: parameters, FLOPs, tokens in the budget, memory."),
+        ("schedules", "Draws learning rate, batch and masking of a recipe, or every schedule, as SVG."),
+        ("pretrain", "Pretrains a recipe on this machine, without a cluster."),
+        ("glue", "Fine-tunes and scores models on GLUE on this machine; submit and check zips for the test server."),
+        ("fill-mask", "Fills [MASK] in texts with a run or another model."),
+        ("predict", "Answers texts with a fine-tuned model."),
         ("export", "Writes a trained model as a folder that Hugging Face transformers opens."),
         ("bench", "Measures pretraining on this machine's device: tokens/s, MFU, optimizer step, memory."),
     ];

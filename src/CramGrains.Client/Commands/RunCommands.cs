@@ -56,19 +56,28 @@ internal static class RunCommands
     {
         var run = RunArgument.Create();
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on printing until the run has ended." };
-        var command = new ExampleCommand("logs", "Prints a run's log.", ("cram logs latest --follow", "as it grows"));
+        var command = new ExampleCommand("logs", "Prints a run's log.", ("cram logs latest --follow", "as it grows"), ("cram logs latest --json", "its lines in one object"));
         command.Add(run);
         command.Add(follow);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
             var runId = await session.ResolveRunAsync(parsed.GetRequiredValue(run));
+            var lines = new List<string>();
             for (var cursor = 0L; ;)
             {
                 var ended = (await session.Run(runId).GetAsync())?.EndedAt is not null; // Asked first: what is written before the end is read after it.
                 var chunk = await session.Run(runId).ReadLogAsync(cursor);
                 cursor = chunk.Cursor;
-                Console.Out.Write(chunk.Text);
+                if (parsed.WantsJson())
+                {
+                    lines.AddRange(chunk.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+                }
+                else
+                {
+                    Console.Out.Write(chunk.Text);
+                }
+
                 if (chunk.Text.Length > 0)
                 {
                     continue;
@@ -76,6 +85,11 @@ internal static class RunCommands
 
                 if (ended || !parsed.GetValue(follow))
                 {
+                    if (parsed.WantsJson())
+                    {
+                        CramJson.Print(new { run_id = runId, lines });
+                    }
+
                     return ExitCodes.Done;
                 }
 
@@ -118,7 +132,7 @@ internal static class RunCommands
 
     private static string[] Row(RunView run) =>
     [
-        run.RunId, run.Name, run.User, Figures.Word(run.State), $"{Figures.Duration(run.BudgetUsedSeconds)} of {Figures.Duration(run.BudgetSeconds)}",
+        run.RunId, run.Name, run.User, Figures.Word(run.State), Figures.Budget(run.BudgetUsedSeconds, run.BudgetSeconds),
         run.Device ?? "-", Figures.Ago(run.SubmittedAt), run.Message,
     ];
 
@@ -129,7 +143,7 @@ internal static class RunCommands
         [
             ("run", $"{run.RunId} ({run.Name}), submitted by {run.User} {Figures.Ago(run.SubmittedAt)}"),
             ("state", $"{Figures.Word(run.State)}: {run.Message}"),
-            ("budget", $"{Figures.Duration(run.BudgetUsedSeconds)} used of {Figures.Duration(run.BudgetSeconds)}"),
+            ("budget", $"{Figures.Budget(run.BudgetUsedSeconds, run.BudgetSeconds)} used"),
             ("device", run.Device is null ? null : $"{run.Device}, attempt {run.Attempts}, lease epoch {run.LeaseEpoch}"),
             ("phase", progress?.Fraction is { } fraction ? $"{progress.Phase}, {Figures.Percent(fraction)}" : progress?.Phase),
             ("training", progress?.OptimizerSteps is { } steps ? $"step {steps}, {Figures.Count(progress.TokensSeen)} tokens, {Figures.Count(progress.TokensPerSecond)} tokens/s" : null),

@@ -11,7 +11,7 @@ internal sealed class SubmissionOptions
     private const string RunIdLetters = "abcdefghjkmnpqrstuvwxyz23456789"; // None that is mistaken for another.
 
     private readonly Option<string> _name = new("--name") { Description = "Name of the run, for people. Default: the recipe's.", HelpName = "NAME" };
-    private readonly Option<string> _budget = new("--budget") { Description = "Training wall-clock allowed, such as 60s, 5m or 24h. Default: the recipe's.", HelpName = "TIME" };
+    private readonly Option<string> _budget = new("--budget") { Description = "Training wall-clock allowed, such as 60s, 5m or 24h; or tokens or compute, such as 500Mtokens or 13.4exaflop. Default: the recipe's.", HelpName = "BUDGET" };
     private readonly Option<string[]> _corpus = new("--corpus")
     {
         Description = "Text files or folders to train on, instead of the recipe's sources.", HelpName = "PATH...", AllowMultipleArgumentsPerToken = true,
@@ -34,10 +34,12 @@ internal sealed class SubmissionOptions
     public SubmitRun Read(ParseResult parsed, string recipe)
     {
         var path = RecipeFiles.Find(recipe);
+        var budget = parsed.GetValue(_budget);
+        string[] work = budget is not null && BudgetText.IsOfWork(budget) ? [$"budget={budget}"] : [];
         var remote = parsed.Target().Address is not null;
         return new SubmitRun(
-            NewRunId(), parsed.GetValue(_name), RecipeFiles.Read(path), path, parsed.GetValue(_set) ?? [],
-            parsed.GetValue(_budget) is { } budget ? BudgetText.Seconds(budget) : null,
+            NewRunId(), parsed.GetValue(_name), RecipeFiles.Read(path), path, [.. parsed.GetValue(_set) ?? [], .. work],
+            budget is not null && work.Length == 0 ? BudgetText.Seconds(budget) : null,
             [.. (parsed.GetValue(_corpus) ?? []).Select(given => Existing("--corpus", given, remote))],
             parsed.GetValue(_glue) is { } glue ? Existing("--glue", glue, remote) : null,
             Environment.UserName);
@@ -59,8 +61,13 @@ internal sealed class SubmissionOptions
 
     private static string Existing(string option, string given, bool remote)
     {
+        if (given.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || given.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
+        {
+            return given;
+        }
+
         var path = Path.GetFullPath(given);
-        return remote || File.Exists(path) || Directory.Exists(path) // Paths of a cluster elsewhere are that machine's.
+        return remote || given.Contains('*') || File.Exists(path) || Directory.Exists(path) // Paths of a cluster elsewhere are that machine's.
             ? path
             : throw new CommandException(ExitCodes.Usage, $"{option} {given}: there is no such file or folder.");
     }

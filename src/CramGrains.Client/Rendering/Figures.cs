@@ -18,6 +18,12 @@ internal static class Figures
         _ => (value.Value / 1e9).ToString("F2", CultureInfo.InvariantCulture) + " G",
     };
 
+    /// <summary>Compute with its unit.</summary>
+    public static string Exaflop(double exaflop) => exaflop.ToString("G3", CultureInfo.InvariantCulture) + " exaFLOP";
+
+    /// <summary>Training time used, and of how much where the budget is one of time.</summary>
+    public static string Budget(double usedSeconds, double budgetSeconds) => budgetSeconds > 0 ? $"{Duration(usedSeconds)} of {Duration(budgetSeconds)}" : Duration(usedSeconds);
+
     /// <summary>Binary size.</summary>
     public static string Bytes(long bytes) => bytes switch
     {

@@ -13,7 +13,8 @@ internal static class ReportText
         [
             ("run", $"{report.RunId} ({report.Name})"),
             ("state", report.Reason == TerminationReason.None ? Figures.Word(report.State) : $"{Figures.Word(report.State)}, {Figures.Word(report.Reason)}: {report.Message}"),
-            ("budget", $"{Figures.Duration(report.BudgetUsedSeconds)} used of {Figures.Duration(report.BudgetSeconds)}, {report.Attempts} attempt(s)"),
+            ("budget", $"{Budget(report)}, {report.Attempts} attempt(s)"),
+            ("compute", report.Exaflop is { } exaflop ? $"{Figures.Exaflop(exaflop)} of model operations{Peak(report)}" : null),
             ("device", report.Device is null ? null : $"{report.Device}, {report.Engine} engine"),
             ("model", report.Parameters is { } parameters ? $"{Figures.Count(parameters)} parameters" : null),
             ("corpus", report.CorpusTokens is { } tokens ? $"{Figures.Count(tokens)} tokens, {report.CorpusDigest}" : null),
@@ -30,10 +31,10 @@ internal static class ReportText
         if (report.Glue.Count > 0)
         {
             Console.Out.WriteLine();
-            Columns.Print(["GLUE task", "metric", "median", "seeds", "values"], report.Glue.GroupBy(score => (score.Task, score.Metric)).Select(Row));
+            Columns.Print(["GLUE task", "metric", "median", "sd", "seeds", "values"], report.Glue.GroupBy(score => (score.Task, score.Metric)).Select(Row));
             foreach (var average in report.Averages)
             {
-                Console.Out.WriteLine($"{average.Name}: {Score(average.Value)}");
+                Console.Out.WriteLine($"{average.Name}: {Score(average.Value)}{(average.Subset ? " (subset: not comparable with published GLUE)" : "")}");
             }
         }
     }
@@ -42,7 +43,32 @@ internal static class ReportText
     {
         double[] values = [.. scores.Select(score => score.Value).Order()];
         var subset = scores.Any(score => score.Subset) ? " (subset)" : "";
-        return [scores.Key.Task + subset, scores.Key.Metric, Score(Median(values)), values.Length.ToString(CultureInfo.InvariantCulture), string.Join(' ', values.Select(Score))];
+        return [scores.Key.Task + subset, scores.Key.Metric, Score(Median(values)), Score(Deviation(values)), values.Length.ToString(CultureInfo.InvariantCulture), string.Join(' ', values.Select(Score))];
+    }
+
+    private static string Budget(RunReport report)
+    {
+        var used = $"{Figures.Duration(report.BudgetUsedSeconds)} used";
+        if (report.BudgetSeconds > 0)
+        {
+            return $"{used} of {Figures.Duration(report.BudgetSeconds)}";
+        }
+
+        using var recipe = System.Text.Json.JsonDocument.Parse(report.RecipeJson);
+        return recipe.RootElement.TryGetProperty("budget_tokens", out var tokens) ? $"{used}; {Figures.Count(report.TokensSeen)} of {Figures.Count(tokens.GetDouble())} tokens"
+            : recipe.RootElement.TryGetProperty("budget_exaflop", out var compute) ? $"{used}; {Figures.Exaflop(report.Exaflop ?? 0)} of {Figures.Exaflop(compute.GetDouble())}"
+            : used;
+    }
+
+    private static string Peak(RunReport report) => report is { PeakExaflop: { } peak, Mfu: { } mfu }
+        ? string.Create(CultureInfo.InvariantCulture, $"; {Figures.Exaflop(peak)} at the device's peak, MFU {100 * mfu:F1} %")
+        : "; the device's peak is not known";
+
+    /// <summary>Standard deviation over the seeds (n - 1); 0 for one.</summary>
+    private static double Deviation(double[] values)
+    {
+        var mean = values.Average();
+        return values.Length == 1 ? 0 : Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / (values.Length - 1));
     }
 
     private static double Median(double[] sorted) => (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;

@@ -42,7 +42,9 @@ internal abstract class RunDisplay
         Add("batch", progress?.BatchSize?.ToString(System.Globalization.CultureInfo.InvariantCulture));
         if (view.State == RunState.Pretraining)
         {
-            parts.Add($"budget left {Figures.Duration(Math.Max(0, view.BudgetSeconds - view.BudgetUsedSeconds))} of {Figures.Duration(view.BudgetSeconds)}");
+            parts.Add(view.BudgetSeconds > 0
+                ? $"budget left {Figures.Duration(Math.Max(0, view.BudgetSeconds - view.BudgetUsedSeconds))} of {Figures.Duration(view.BudgetSeconds)}"
+                : $"trained for {Figures.Duration(view.BudgetUsedSeconds)}");
         }
 
         return string.Join("  ", parts);

@@ -140,6 +140,9 @@ public sealed record LogChunk([property: Id(0)] long Cursor, [property: Id(1)] s
 /// <param name="Glue">Every score of every task and seed.</param>
 /// <param name="Averages">Named averages over scores; only those whose tasks were all run.</param>
 /// <param name="Notices">What the reader must know: GLUE skipped and why, checkpoints passed over, subsets.</param>
+/// <param name="Exaflop">Model operations done, in 1e18, by the paper's count.</param>
+/// <param name="PeakExaflop">What the device could have done at its peak in the training time; null where its peak is not known.</param>
+/// <param name="Mfu">Model FLOPs utilization: the first over the second, in [0, 1].</param>
 [GenerateSerializer, Immutable, Alias("cram.RunReport")]
 public sealed record RunReport(
     [property: Id(0)] string RunId,
@@ -165,7 +168,10 @@ public sealed record RunReport(
     [property: Id(20)] string RecipeJson,
     [property: Id(21)] IReadOnlyList<GlueScore> Glue,
     [property: Id(22)] IReadOnlyList<GlueAverage> Averages,
-    [property: Id(23)] IReadOnlyList<string> Notices);
+    [property: Id(23)] IReadOnlyList<string> Notices,
+    [property: Id(24)] double? Exaflop = null,
+    [property: Id(25)] double? PeakExaflop = null,
+    [property: Id(26)] double? Mfu = null);
 
 /// <summary>One metric of one fine-tuning.</summary>
 /// <param name="Task">GLUE task: <c>cola</c>, <c>sst2</c>, <c>mrpc</c>, <c>stsb</c>, <c>qqp</c>, <c>mnli</c>, <c>mnli-mm</c>, <c>qnli</c>, <c>rte</c>, <c>wnli</c>.</param>
@@ -180,5 +186,6 @@ public sealed record GlueScore(
 /// <summary>A named average over median scores.</summary>
 /// <param name="Name">Which convention: <c>cramming-9</c>, <c>cramming-9 without cola</c>, <c>official-8</c>.</param>
 /// <param name="Value">The mean.</param>
+/// <param name="Subset">True when one of its scores is from a subset, so that it is not comparable with published GLUE.</param>
 [GenerateSerializer, Immutable, Alias("cram.GlueAverage")]
-public sealed record GlueAverage([property: Id(0)] string Name, [property: Id(1)] double Value);
+public sealed record GlueAverage([property: Id(0)] string Name, [property: Id(1)] double Value, [property: Id(2)] bool Subset = false);

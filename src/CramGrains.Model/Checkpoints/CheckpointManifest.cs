@@ -21,6 +21,7 @@ namespace CramGrains.Model.Checkpoints;
 /// <param name="Engine">Engine that wrote it; any engine can go on.</param>
 /// <param name="HeldOutLossInitial">Held-out loss before the first step, nats.</param>
 /// <param name="Files">The other files.</param>
+/// <param name="Device">Product name of the device that wrote it; null where it was the CPU or is not known.</param>
 public sealed record CheckpointManifest(
     int Version,
     long OptimizerSteps,
@@ -36,7 +37,8 @@ public sealed record CheckpointManifest(
     long LeaseEpoch,
     string Engine,
     double? HeldOutLossInitial,
-    IReadOnlyList<CheckpointFile> Files)
+    IReadOnlyList<CheckpointFile> Files,
+    string? Device = null)
 {
     /// <summary>The version written by this build.</summary>
     public const int CurrentVersion = 1;

@@ -44,7 +44,7 @@ internal sealed unsafe class GemmRunner : IDisposable
     public void Multiply(GemmShape shape, nint a, nint b, float beta, nint c, nint d)
     {
         Plan plan = Prepare(shape);
-        if (!_device.Products.TryMatmul(plan.Problem, a, b, beta, c, d, plan.Algorithm, TensorPointer.Of(_workspace), WorkspaceBytes, 0))
+        if (!_device.Products.TryMatmul(plan.Problem, a, b, beta, c, d, plan.Algorithm, TensorPointer.Of(_workspace), WorkspaceBytes, _device.Stream))
         {
             throw new CudaException($"cuBLASLt refused a product that it had accepted: {shape}.");
         }

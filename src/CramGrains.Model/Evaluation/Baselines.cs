@@ -12,20 +12,19 @@ public static class Baselines
         foreach (var split in data.Evaluations)
         {
             bool subset = data.Train.IsSubset || split.IsSubset;
-            if (data.Task.IsRegression)
-            {
-                double mean = data.Train.Examples.Average(example => example.Label);
-                scores.AddRange(GlueScore.OfValues(data.Task, split, [.. Enumerable.Repeat(mean, split.Examples.Count)], subset));
-            }
-            else
-            {
-                // Ties go to the smaller label: CountBy keeps no order that could be relied on.
-                var counts = data.Train.Examples.CountBy(example => (int)example.Label);
-                int majority = counts.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key).First().Key;
-                scores.AddRange(GlueScore.OfClasses(data.Task, split, [.. Enumerable.Repeat(majority, split.Examples.Count)], subset));
-            }
+            int count = split.Examples.Count;
+            scores.AddRange(data.Task.IsRegression
+                ? GlueScore.OfValues(data.Task, split, [.. Enumerable.Repeat(MeanScore(data.Train), count)], subset)
+                : GlueScore.OfClasses(data.Task, split, [.. Enumerable.Repeat(MajorityLabel(data.Train), count)], subset));
         }
 
         return scores;
     }
+
+    /// <summary>The most frequent label; of equally frequent ones the smaller, because CountBy keeps no order that could be relied on.</summary>
+    internal static int MajorityLabel(GlueSplit train) =>
+        train.Examples.CountBy(example => (int)example.Label).OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key).First().Key;
+
+    /// <summary>The mean score of a regression.</summary>
+    internal static double MeanScore(GlueSplit train) => train.Examples.Average(example => example.Label);
 }

@@ -8,34 +8,50 @@ namespace CramGrains.Model.Evaluation;
 internal sealed class EncodedExamples
 {
     private readonly int[][] _ids;
+    private readonly int[] _secondAt; // where the second sentence begins; beyond the end for single ones
     private readonly double[] _labels;
-    private readonly int _maximumLength;
+    private readonly InputFormat _format;
 
     /// <param name="examples">The examples.</param>
     /// <param name="encoder">Gives ids without special tokens.</param>
-    /// <param name="maximumLength">Tokens per example, special tokens included.</param>
-    /// <param name="singlesAsPairs">Encodes a single sentence as a pair with an empty second one, as the reference does.</param>
+    /// <param name="format">Length, separators and segments of an input.</param>
     /// <param name="cancellation">Stops the encoding.</param>
-    public EncodedExamples(IReadOnlyList<GlueExample> examples, ITextEncoder encoder, int maximumLength, bool singlesAsPairs, CancellationToken cancellation)
+    public EncodedExamples(IReadOnlyList<GlueExample> examples, ITextEncoder encoder, InputFormat format, CancellationToken cancellation)
     {
         _ids = new int[examples.Count][];
+        _secondAt = new int[examples.Count];
         _labels = [.. examples.Select(example => example.Label)];
-        _maximumLength = maximumLength;
+        _format = format;
         Parallel.For(0, examples.Count, new() { CancellationToken = cancellation }, i =>
         {
             var first = encoder.Encode(examples[i].First);
-            var second = examples[i].Second is { } text ? encoder.Encode(text) : singlesAsPairs ? [] : null;
-            _ids[i] = Join(first, second, maximumLength);
+            var second = examples[i].Second is { } text ? encoder.Encode(text) : format.SinglesAsPairs ? [] : null;
+            _ids[i] = Join(first, second, format.MaximumLength, out _secondAt[i], format.PairSeparators);
         });
     }
+
+    /// <param name="ids">Tokens of each example, special ones included.</param>
+    /// <param name="labels">Class numbers or scores.</param>
+    /// <param name="maximumLength">Tokens per example at most.</param>
+    public EncodedExamples(int[][] ids, double[] labels, int maximumLength) =>
+        (_ids, _secondAt, _labels, _format) = (ids, [.. ids.Select(row => row.Length)], labels, new InputFormat(maximumLength));
 
     public int Count => _ids.Length;
 
     /// <summary>Special tokens around one or two sentences; what is too long is cut from the end of the longer one, a token at a time.</summary>
-    public static int[] Join(IReadOnlyList<int> first, IReadOnlyList<int>? second, int maximumLength)
+    public static int[] Join(IReadOnlyList<int> first, IReadOnlyList<int>? second, int maximumLength, int separators = 1) =>
+        Join(first, second, maximumLength, out _, separators);
+
+    /// <inheritdoc cref="Join(IReadOnlyList{int}, IReadOnlyList{int}?, int, int)"/>
+    /// <param name="first">Ids of the first sentence.</param>
+    /// <param name="second">Ids of the second sentence; null for none.</param>
+    /// <param name="maximumLength">Tokens of the result at most.</param>
+    /// <param name="secondAt">Where the second sentence begins, right after the separators; the length of the result for a single sentence.</param>
+    /// <param name="separators">Separators between the sentences.</param>
+    public static int[] Join(IReadOnlyList<int> first, IReadOnlyList<int>? second, int maximumLength, out int secondAt, int separators = 1)
     {
         int a = first.Count, b = second?.Count ?? 0;
-        int special = second is null ? 2 : 3;
+        int special = second is null ? 2 : 2 + separators;
         while (a + b > maximumLength - special)
         {
             if (a > b)
@@ -56,7 +72,12 @@ internal sealed class EncodedExamples
             ids[at++] = first[i];
         }
 
-        ids[at++] = SpecialTokens.Separator;
+        for (int i = 0; i < (second is null ? 1 : separators); i++)
+        {
+            ids[at++] = SpecialTokens.Separator;
+        }
+
+        secondAt = at;
         if (second is not null)
         {
             for (int i = 0; i < b; i++)
@@ -69,6 +90,12 @@ internal sealed class EncodedExamples
 
         return ids;
     }
+
+    /// <summary>Tokens of one example, special ones included.</summary>
+    public ReadOnlySpan<int> Ids(int row) => _ids[row];
+
+    /// <summary>Its class number or score.</summary>
+    public double Label(int row) => _labels[row];
 
     /// <summary>All indices, short examples first, equal lengths in their own order: batches of like lengths have little padding.</summary>
     public int[] ByLength() => [.. Enumerable.Range(0, Count).OrderBy(i => _ids[i].Length)];
@@ -86,8 +113,9 @@ internal sealed class EncodedExamples
             shortest = Math.Min(shortest, _ids[row].Length);
         }
 
-        int s = Math.Min((longest + multiple - 1) / multiple * multiple, _maximumLength);
+        int s = Math.Min((longest + multiple - 1) / multiple * multiple, _format.MaximumLength);
         long[] ids = new long[rows.Length * s]; // zero is [PAD]
+        long[]? segments = _format.Segments ? new long[rows.Length * s] : null; // padding too is of the first, as tokenizers have it
         long[] lengths = new long[rows.Length];
         for (int i = 0; i < rows.Length; i++)
         {
@@ -97,10 +125,12 @@ internal sealed class EncodedExamples
             {
                 ids[(i * s) + j] = row[j];
             }
+
+            segments?.AsSpan((i * s) + _secondAt[rows[i]], row.Length - _secondAt[rows[i]]).Fill(1);
         }
 
         var mask = shortest == s ? null : arange(s, device: device).unsqueeze(0) < tensor(lengths, device: device).unsqueeze(1); // [B, S]
-        return new(tensor(ids, rows.Length, s, device: device), mask);
+        return new(tensor(ids, rows.Length, s, device: device), mask, segments is null ? null : tensor(segments, rows.Length, s, device: device));
     }
 
     /// <summary>Class numbers, <c>[B] int64</c>.</summary>
@@ -131,4 +161,5 @@ internal sealed class EncodedExamples
 /// <summary>One batch of inputs.</summary>
 /// <param name="Ids"><c>[B, S] int64</c>.</param>
 /// <param name="Mask"><c>[B, S] bool</c>, true for real tokens; null when nothing is padded.</param>
-internal readonly record struct EncodedBatch(Tensor Ids, Tensor? Mask);
+/// <param name="Segments"><c>[B, S] int64</c>, 1 in the second sentence; null where the model has no segments.</param>
+internal readonly record struct EncodedBatch(Tensor Ids, Tensor? Mask, Tensor? Segments = null);

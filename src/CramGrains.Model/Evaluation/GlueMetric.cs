@@ -32,4 +32,10 @@ public static class GlueMetricNames
         GlueMetric.Spearman => "spearman",
         _ => throw new ArgumentOutOfRangeException(nameof(metric), metric, "Not a GLUE metric."),
     };
+
+    /// <summary>The metric of a name.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such metric.</exception>
+    public static GlueMetric Of(string id) => Enum.GetValues<GlueMetric>().Where(metric => metric.Id() == id).ToArray() is [var metric]
+        ? metric
+        : throw new ArgumentOutOfRangeException(nameof(id), id, "Not the name of a GLUE metric.");
 }

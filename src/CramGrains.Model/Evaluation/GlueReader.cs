@@ -6,6 +6,8 @@ namespace CramGrains.Model.Evaluation;
 /// <summary>Reads GLUE from its official TSV files. Folders and files are found whatever their case.</summary>
 public static class GlueReader
 {
+    private static readonly (string Folder, string File)[] DiagnosticFiles = [("AX", "AX.tsv"), ("diagnostic", "diagnostic.tsv")];
+
     /// <summary>Training and dev examples of a task.</summary>
     /// <param name="glueFolder">The folder that holds <c>CoLA</c>, <c>SST-2</c> and so on.</param>
     /// <param name="task">The task.</param>
@@ -25,6 +27,22 @@ public static class GlueReader
         var description = GlueTask.Of(task);
         string folder = FindFolder(glueFolder, description);
         return [.. description.Tests.Select(file => ReadSplit(folder, description, file, labelled: false))];
+    }
+
+    /// <summary>The examples of the diagnostic set, which a model of MNLI answers: <c>AX/AX.tsv</c> or <c>diagnostic/diagnostic.tsv</c>.</summary>
+    /// <exception cref="GlueException">As for <see cref="Read"/>.</exception>
+    public static GlueSplit ReadDiagnostic(string glueFolder)
+    {
+        RequireGlueFolder(glueFolder);
+        foreach (var (folder, file) in DiagnosticFiles)
+        {
+            if (FindEntry(glueFolder, folder, Directory.EnumerateDirectories) is { } found && FindEntry(found, file, Directory.EnumerateFiles) is not null)
+            {
+                return ReadSplit(found, GlueTask.Of(GlueTaskName.Mnli), new("ax", file, GlueSubmission.DiagnosticRows), labelled: false);
+            }
+        }
+
+        throw new GlueException($"{glueFolder}: the diagnostic set is missing. A submission needs AX/AX.tsv or diagnostic/diagnostic.tsv.");
     }
 
     /// <summary>The tasks whose training and dev files are all there.</summary>

@@ -12,6 +12,9 @@ public static class GlueSubmission
     /// <summary>The diagnostic set, predicted by the MNLI model.</summary>
     public const string Diagnostic = "AX";
 
+    /// <summary>Examples of the diagnostic set.</summary>
+    internal const int DiagnosticRows = 1104;
+
     // The server unpacks with any date; a fixed one makes equal predictions equal files. 1980 is the earliest that zip knows.
     private static DateTimeOffset EntryTime { get; } = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
@@ -20,11 +23,38 @@ public static class GlueSubmission
     [
         .. GlueTask.All.SelectMany(task => task.Tests, (task, test) => new GlueSubmissionFile(
             task.Name == GlueTaskName.Mnli ? (test.TaskId == "mnli" ? "MNLI-m" : "MNLI-mm") : task.Folder, test.TaskId, test.OfficialRows, task.Labels)),
-        new(Diagnostic, "ax", 1104, GlueTask.Of(GlueTaskName.Mnli).Labels),
+        new(Diagnostic, "ax", DiagnosticRows, GlueTask.Of(GlueTaskName.Mnli).Labels),
     ];
 
     /// <summary>An STS-B prediction as the server takes it: clipped to [0, 5].</summary>
     public static string FormatScore(double score) => Math.Clamp(score, 0, 5).ToString("0.000", CultureInfo.InvariantCulture);
+
+    /// <summary>The file of a submission that a test file's predictions go into.</summary>
+    public static GlueSubmissionFile FileOf(GlueFile test)
+    {
+        ArgumentNullException.ThrowIfNull(test);
+        return Files.First(file => file.TaskId == test.TaskId);
+    }
+
+    /// <summary>Predictions of a fine-tuned model as the server takes them: label texts, or scores from 0 to 5.</summary>
+    public static IReadOnlyList<string> Predictions(FineTunedModel model, GlueSplit test, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(test);
+        return model.Task.IsRegression
+            ? [.. model.PredictScores(test.Examples, cancellation).Select(FormatScore)]
+            : [.. model.PredictClasses(test.Examples, cancellation).Select(label => model.Task.Labels[label])];
+    }
+
+    /// <summary>Predictions without a model: the most frequent label of training, or its mean score.</summary>
+    public static IReadOnlyList<string> MajorityPredictions(GlueTask task, GlueSplit train, GlueSplit test)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        ArgumentNullException.ThrowIfNull(train);
+        ArgumentNullException.ThrowIfNull(test);
+        string answer = task.IsRegression ? FormatScore(Baselines.MeanScore(train)) : task.Labels[Baselines.MajorityLabel(train)];
+        return [.. Enumerable.Repeat(answer, test.Examples.Count)];
+    }
 
     /// <summary>Checks the predictions and writes the zip; an existing file is replaced only when everything is right.</summary>
     /// <param name="zipPath">The zip to write.</param>

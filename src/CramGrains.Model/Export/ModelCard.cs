@@ -103,7 +103,7 @@ public sealed record ModelCard(
             Row("Budget", Recipe is null ? null : Budget(Recipe));
             Row("Training time used", TrainingHours is { } hours ? Invariant($"{hours:0.###} h") : null);
             Row("Tokens seen", TokensSeen?.ToString("N0", CultureInfo.InvariantCulture));
-            Row("Model compute used", Exaflop is { } exaflop ? Invariant($"{exaflop:0.####} exaFLOP") : null);
+            Row("Model compute used", Exaflop is { } exaflop ? Invariant($"{exaflop:G4} exaFLOP") : null);
             Row("Hardware", Hardware);
             Row("Held-out loss at 15 % masked", HeldOutLossNats is { } loss ? Invariant($"{loss:0.####} nats") : null);
             Row("Data", Recipe is null ? null : string.Join(", ", Recipe.Corpus.Sources.Select(source => source.Path is null ? "the .NET reference documentation" : Path.GetFileName(source.Path))));

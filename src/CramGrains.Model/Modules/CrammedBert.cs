@@ -150,6 +150,17 @@ public sealed class CrammedBert : nn.Module
         return _decoder.forward(_head?.forward(x) ?? x, _word.weight!); // [M, V]
     }
 
+    /// <summary>Logits at every position of padded rows, for filling masks.</summary>
+    /// <param name="ids"><c>[B, S] int64</c>.</param>
+    /// <param name="attentionMask"><c>[B, S] bool</c>, true for real tokens; null when there is no padding.</param>
+    /// <param name="segments"><c>[B, S] int64</c>; null puts all into segment 0.</param>
+    /// <returns><c>[B, S, V] float32</c>; at padding without meaning.</returns>
+    public Tensor Logits(Tensor ids, Tensor? attentionMask, Tensor? segments = null)
+    {
+        var x = Encode(ids, attentionMask, segments); // [B, S, D]
+        return _decoder.forward(_head?.forward(x) ?? x, _word.weight!); // [B, S, V]
+    }
+
     /// <summary>The mean cross-entropy over the masked positions.</summary>
     /// <param name="ids"><c>[B, S] int64</c>.</param>
     /// <param name="positions"><c>[M] int64</c>, flat indices into <paramref name="ids"/>.</param>

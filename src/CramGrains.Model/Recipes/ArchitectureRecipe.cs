@@ -20,7 +20,7 @@ namespace CramGrains.Model.Recipes;
 /// <param name="QueryKeyNorm">RMS norm without weights on queries and keys, per head.</param>
 /// <param name="Dropout">Dropout probability in pretraining (the paper: 0).</param>
 /// <param name="Initialization">How matrices start.</param>
-/// <param name="InitializationStd">Standard deviation of the normal initialisations.</param>
+/// <param name="InitializationStd">Standard deviation of the normal and Megatron initialisations; the others compute their own.</param>
 /// <param name="ZeroInitializeOutputs">Attention output and second feed-forward matrix start at zero.</param>
 /// <param name="FirstAttentionNorm">A norm before the first layer's attention; ModernBERT leaves it out, because the embeddings have just been normed.</param>
 /// <param name="SegmentTypes">Rows of a learned table of segments (sentence A, sentence B), as the original BERT has; 0 has none.</param>
@@ -44,10 +44,14 @@ public sealed record ArchitectureRecipe(
     bool QueryKeyNorm = false,
     double Dropout = 0,
     InitializationKind Initialization = InitializationKind.Normal,
-    double InitializationStd = 0.02,
+    double InitializationStd = ArchitectureRecipe.DefaultInitializationStd,
     bool ZeroInitializeOutputs = false,
     bool FirstAttentionNorm = true,
-    int SegmentTypes = 0);
+    int SegmentTypes = 0)
+{
+    /// <summary>The standard deviation of the original BERT.</summary>
+    internal const double DefaultInitializationStd = 0.02;
+}
 
 /// <summary>Feed-forward activations; the gated ones multiply the first half of the width by the activated second half.</summary>
 public enum FeedForwardKind
@@ -109,4 +113,10 @@ public enum InitializationKind
 
     /// <summary>Normal, output projections scaled by 1/sqrt(2 L) (Megatron).</summary>
     Megatron = 2,
+
+    /// <summary>Normal with sqrt(2 / (5 D)) (Nguyen and Salazar 2019).</summary>
+    Small = 3,
+
+    /// <summary>As small, but output projections with 2 / (L sqrt(D)) (Wang, as in GPT-NeoX).</summary>
+    Wang = 4,
 }

@@ -18,6 +18,7 @@ namespace CramGrains.Model.Recipes;
 /// <param name="MaximumTrainExamples">Trains on the first so many shuffled examples, for quick trials; scores are then labelled as from a subset.</param>
 /// <param name="Faithful">Repeats the reference's defects: every task warms up for the steps of CoLA's warm-up, the last incomplete batch of an epoch is dropped,
 /// and a single sentence is encoded as a pair with an empty second one.</param>
+/// <param name="KeepModels">Keeps the model of each task's first seed beside the run, for <c>cram predict</c>; nothing is kept unless it is true.</param>
 public sealed record FineTuningRecipe(
     IReadOnlyList<GlueTaskName> Tasks,
     int Seeds,
@@ -34,7 +35,8 @@ public sealed record FineTuningRecipe(
     PoolingKind Pooling = PoolingKind.FirstToken,
     int HeadSize = 1024,
     int? MaximumTrainExamples = null,
-    bool Faithful = false);
+    bool Faithful = false,
+    bool? KeepModels = null);
 
 /// <summary>The GLUE tasks.</summary>
 public enum GlueTaskName

@@ -7,6 +7,8 @@ namespace CramGrains.Model.Recipes;
 /// </remarks>
 public static class GpuPeaks
 {
+    private static readonly string[] Variants = ["Ti", "SUPER", "D", "Laptop", "Mobile", "Max", "NVL", "Ada"];
+
     /// <summary>TFLOPS by name, slowest first.</summary>
     public static IReadOnlyDictionary<string, double> Teraflops { get; } = new Dictionary<string, double>(StringComparer.OrdinalIgnoreCase)
     {
@@ -26,4 +28,19 @@ public static class GpuPeaks
         ["H200"] = 989.4,
         ["B200"] = 2250,
     };
+
+    /// <summary>The peak of a GPU by the name that its driver gives, such as <c>NVIDIA H100 80GB HBM3</c>; null for one that is not listed.</summary>
+    /// <remarks>Variants that share a name's number and not its speed (Ti, SUPER, laptops, NVL) are not listed, so null; an H100 on a PCIe card is.</remarks>
+    public static double? OfProduct(string? product)
+    {
+        string[] words = (product ?? "").Replace("2080 Ti", "2080Ti", StringComparison.OrdinalIgnoreCase).Split([' ', '-', '_'], StringSplitOptions.RemoveEmptyEntries);
+        string? name = Teraflops.Keys.FirstOrDefault(known => words.Contains(known, StringComparer.OrdinalIgnoreCase));
+        if (words.Any(word => Variants.Contains(word, StringComparer.OrdinalIgnoreCase)))
+        {
+            return null;
+        }
+
+        bool card = name == "H100" && words.Contains("PCIe", StringComparer.OrdinalIgnoreCase);
+        return name is null ? null : Teraflops[card ? "H100-PCIe" : name];
+    }
 }

@@ -7,9 +7,11 @@ namespace CramGrains.Model.Recipes;
 /// <summary>Settings given beside a recipe as <c>key.path=value</c>; a value is JSON, or plain text where the key takes text.</summary>
 internal static class RecipeOverride
 {
+    private const string Budget = "budget"; // no key of a recipe: whichever of the three its text means
+
     private static readonly string[] Budgets = ["budget_hours", "budget_tokens", "budget_exaflop"];
 
-    /// <summary>Sets one key. <c>null</c> takes an optional key away; a list may be given as <c>a,b,c</c>; an item of a list is named by its index.</summary>
+    /// <summary>Sets one key, or the budget by <c>budget=5m</c>, <c>budget=500Mtokens</c> or <c>budget=1.5exaflop</c>. <c>null</c> takes an optional key away; a list may be given as <c>a,b,c</c>; an item of a list is named by its index.</summary>
     public static void Apply(JsonObject root, string text, List<string> problems)
     {
         int equals = text.IndexOf('=', StringComparison.Ordinal);
@@ -20,6 +22,16 @@ internal static class RecipeOverride
         }
 
         string path = text[..equals].Trim();
+        if (path == Budget)
+        {
+            if (BudgetText.Read(text[(equals + 1)..], problems) is var (key, value))
+            {
+                ReplaceBudget(root, key, value);
+            }
+
+            return;
+        }
+
         string[] keys = path.Split('.');
         JsonNode? parent = root;
         var type = typeof(Recipe);

@@ -12,6 +12,7 @@ namespace CramGrains.Model.Recipes;
 /// <param name="Masking">What replaces a masked token.</param>
 /// <param name="Precision">Arithmetic of the forward and backward pass.</param>
 /// <param name="ZLoss">Weight of the squared log-partition penalty; 0 is none.</param>
+/// <param name="BatchRampSteps">Instead of <paramref name="BatchRampFraction"/>, which is 0 then: the batch grows over this many microbatch steps.</param>
 public sealed record TrainingRecipe(
     double MaskFraction,
     int MicrobatchSize,
@@ -23,7 +24,8 @@ public sealed record TrainingRecipe(
     double? MaskFractionEnd = null,
     MaskingKind Masking = MaskingKind.EightyTenTen,
     PrecisionKind Precision = PrecisionKind.Auto,
-    double ZLoss = 0);
+    double ZLoss = 0,
+    long? BatchRampSteps = null);
 
 /// <summary>The optimizer. Decay applies to matrices and embeddings, never to norms, biases or the position scale.</summary>
 /// <param name="Kind">Which optimizer.</param>

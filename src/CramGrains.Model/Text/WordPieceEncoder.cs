@@ -67,6 +67,9 @@ public sealed class WordPieceEncoder : ITextEncoder
     }
 
     /// <summary>Takes a session for the caller's thread alone; give it back with <see cref="Return"/> so that its cache lives on.</summary>
+    /// <summary>Normalisation of the text.</summary>
+    internal TextNormalizerKind Normalizer => _normalizer;
+
     internal EncodingSession Rent() => _idle.TryTake(out var session) ? session : new EncodingSession(_normalizer, EncodeWord);
 
     internal void Return(EncodingSession session) => _idle.Add(session);

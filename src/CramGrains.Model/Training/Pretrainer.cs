@@ -171,7 +171,7 @@ public sealed class Pretrainer
             Budget.Charge(TokensPerMicrobatch, ExaflopPerMicrobatch(maskFraction));
         }
 
-        double factor = Schedules.LearningRateFactor(_recipe.Training.Schedule, ScheduleProgress());
+        double factor = Schedules.LearningRateFactor(_recipe.Training.Schedule, Budget.Fraction, _microbatchSteps);
         window.AddStep(_engine.Step(factor), factor, microbatches * _microbatch.Rows);
         _optimizerSteps++;
     }
@@ -239,7 +239,7 @@ public sealed class Pretrainer
         long started = _time.GetTimestamp();
         var manifest = new CheckpointManifest(
             CheckpointManifest.CurrentVersion, _optimizerSteps, _microbatchSteps, Budget.UsedTokens, Budget.UsedExaflop, Budget.UsedSeconds, _source.Position,
-            CheckpointManifest.CurrentRandomStreams, _recipe.Seed, _recipeDigest, _corpusDigest, _checkpoints.LeaseEpoch, _engine.Name, _heldOutInitial, []);
+            CheckpointManifest.CurrentRandomStreams, _recipe.Seed, _recipeDigest, _corpusDigest, _checkpoints.LeaseEpoch, _engine.Name, _heldOutInitial, [], DeviceNames.Of(_engine.Device));
         var (path, bytes) = _checkpoints.Write(new(manifest, _recipeJson, _engine.Weights(), _engine.OptimizerState()));
         (_checkpoint, _checkpointSteps, _checkpointSeconds) = (path, _optimizerSteps, Budget.UsedSeconds);
         _events.Report(new CheckpointWritten(path, _optimizerSteps, bytes, _time.GetElapsedTime(started).TotalSeconds));
@@ -257,7 +257,7 @@ public sealed class Pretrainer
     private double ExaflopPerMicrobatch(double maskFraction) => TokensPerMicrobatch / 1e18
         * ModelCost.FlopsPerToken(_recipe.Architecture, _recipe.Corpus.VocabularySize, _recipe.Corpus.SequenceLength, maskFraction);
 
-    private int MicrobatchesOfNextStep(double progress) => Schedules.BatchSize(_recipe.Training, progress) / _microbatch.Rows;
+    private int MicrobatchesOfNextStep(double progress) => Schedules.BatchSize(_recipe.Training, progress, _microbatchSteps) / _microbatch.Rows;
 
     /// <summary>Whether the next step ends within the budget, judged by the slower of the last two windows.</summary>
     private bool NextStepFits()
@@ -278,8 +278,6 @@ public sealed class Pretrainer
 
     /// <summary>How many of the evaluations spread over the run are due by now.</summary>
     private int EvaluationsDue() => (int)(Budget.Fraction * (_recipe.HeldOut.Evaluations + 1));
-
-    private double ScheduleProgress() => _recipe.Training.Schedule.Steps is { } steps ? Math.Min(1, (double)_microbatchSteps / steps) : Budget.Fraction;
 
     /// <summary>The dropout stream: libtorch's generator is set anew for each microbatch, so a checkpoint needs none of its state.</summary>
     private void SeedDropout()

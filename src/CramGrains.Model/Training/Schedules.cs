@@ -4,8 +4,10 @@ namespace CramGrains.Model.Training;
 
 /// <summary>Everything that changes over a run, as pure functions of the progress x in [0, 1] (Cramming, sections 4.3 and B).</summary>
 /// <remarks>
-/// x is the fraction of the budget that is used up, so the learning rate reaches zero when the budget does, however fast the machine is.
-/// Differs: a cosine-annealing cycle that ends the run ends at zero, not at the start of a next cycle.
+/// x is the fraction of the budget that is used up, so the learning rate reaches zero when the budget does, however fast the machine is. Each shape has a
+/// twin that is tied to a number of microbatch steps instead (<see cref="ScheduleRecipe.Steps"/>): the same function of the fraction of those steps, which
+/// the paper's un-budgeted baselines stop somewhere on the way.
+/// Differs: a cosine-annealing cycle that ends the run ends at zero, not at the start of a next cycle, and a polynomial ends at zero, not at 1e-7.
 /// </remarks>
 public static class Schedules
 {
@@ -42,10 +44,21 @@ public static class Schedules
         return Math.Clamp(factor, 0, 1);
     }
 
+    /// <summary>The factor on the peak learning rates at a point of a run, whichever of the two the schedule is tied to.</summary>
+    /// <param name="schedule">Shape.</param>
+    /// <param name="budgetFraction">Fraction of the budget used up.</param>
+    /// <param name="microbatchSteps">Microbatch steps done.</param>
+    public static double LearningRateFactor(ScheduleRecipe schedule, double budgetFraction, long microbatchSteps) =>
+        LearningRateFactor(schedule, schedule.Steps is { } steps ? (double)microbatchSteps / steps : budgetFraction);
+
     /// <summary>Rows of the next batch: from one microbatch it grows linearly, in whole microbatches, to full size at the ramp's end.</summary>
-    public static int BatchSize(TrainingRecipe training, double progress)
+    /// <param name="training">Sizes, and the ramp as a fraction of the budget or in microbatch steps.</param>
+    /// <param name="budgetFraction">Fraction of the budget used up; values outside [0, 1] are clamped.</param>
+    /// <param name="microbatchSteps">Microbatch steps done.</param>
+    public static int BatchSize(TrainingRecipe training, double budgetFraction, long microbatchSteps = 0)
     {
-        double ramp = training.BatchRampFraction, x = Math.Clamp(progress, 0, 1);
+        double ramp = training.BatchRampSteps ?? training.BatchRampFraction;
+        double x = training.BatchRampSteps is null ? Math.Clamp(budgetFraction, 0, 1) : microbatchSteps;
         if (x >= ramp)
         {
             return training.BatchSize;

@@ -20,7 +20,8 @@ internal static class ArtefactHosting
         services.AddSingleton<Deliveries>();
         services.AddSingleton<CorpusCopies>();
         services.AddSingleton<CheckpointCopies>();
-        services.TryAddSingleton<ISourceFinder, LocalSources>();
+        services.AddSingleton<LocalSources>();
+        services.TryAddSingleton<ISourceFinder>(services => services.GetRequiredService<LocalSources>());
         services.TryAddSingleton<IWorkPlacement, WorkWhereDataIs>();
         services.AddSingleton<RetentionSweeper>();
         services.AddHostedService(services => services.GetRequiredService<RetentionSweeper>());

@@ -1,3 +1,4 @@
+using CramGrains.Interfaces.Runs;
 using CramGrains.Model.Recipes;
 
 namespace CramGrains.Silo.Artefacts;
@@ -14,21 +15,7 @@ internal interface IShelfGrain : IGrainWithStringKey
     [Alias("OfferGlue"), ResponseTimeout("00:00:20")]
     Task<ArtefactManifest?> OfferGlueAsync(string folder, GlueTaskName task);
 
-    /// <summary>Names the corpus of a recipe by this machine's files.</summary>
-    [Alias("NameCorpus"), ResponseTimeout("00:00:10")]
-    Task<CorpusNaming> NameCorpusAsync(string recipeJson);
-
-    /// <summary>Which of the tasks a folder of this machine holds files for; null when there is no such folder here.</summary>
-    [Alias("PlanGlue"), ResponseTimeout("00:00:10")]
-    Task<GluePlan?> PlanGlueAsync(IReadOnlyList<GlueTaskName> wanted, string folder);
+    /// <summary>Looks on this machine's disk for what a submit names by path.</summary>
+    [Alias("FindSources"), ResponseTimeout("00:00:20")]
+    Task<FoundSources> FindSourcesAsync(SubmitRun request);
 }
-
-/// <param name="Digest">Name of the corpus request; null when it cannot be made of this machine's files.</param>
-/// <param name="Problems">Why not.</param>
-[GenerateSerializer, Immutable, Alias("cram.CorpusNaming")]
-internal sealed record CorpusNaming([property: Id(0)] string? Digest, [property: Id(1)] IReadOnlyList<string> Problems);
-
-/// <param name="Tasks">Tasks in kebab case.</param>
-/// <param name="Notices">About those that cannot be run.</param>
-[GenerateSerializer, Immutable, Alias("cram.GluePlan")]
-internal sealed record GluePlan([property: Id(0)] IReadOnlyList<string> Tasks, [property: Id(1)] IReadOnlyList<string> Notices);

@@ -1,13 +1,13 @@
+using CramGrains.Interfaces.Runs;
 using CramGrains.Model.Recipes;
-using CramGrains.Silo.Data;
 using CramGrains.Silo.Devices;
-using CramGrains.Silo.Evaluation;
+using CramGrains.Silo.Runs;
 using Orleans.Placement;
 
 namespace CramGrains.Silo.Artefacts;
 
 [PinToMachine, Immovable]
-internal sealed class ShelfGrain(CheckpointCopies copies, GlueOffers glue) : Grain, IShelfGrain
+internal sealed class ShelfGrain(CheckpointCopies copies, GlueOffers glue, LocalSources sources) : Grain, IShelfGrain
 {
     public Task KeepCheckpointAsync(string runId, string name, string digest, string corpus)
     {
@@ -18,26 +18,11 @@ internal sealed class ShelfGrain(CheckpointCopies copies, GlueOffers glue) : Gra
     // Reading the files must not hold up this grain's other callers for longer than it takes, nor block its scheduler.
     public Task<ArtefactManifest?> OfferGlueAsync(string folder, GlueTaskName task) => Task.Run(() => glue.Offer(folder, task));
 
-    public Task<CorpusNaming> NameCorpusAsync(string recipeJson)
+    public async Task<FoundSources> FindSourcesAsync(SubmitRun request)
     {
-        Recipe? recipe = RecipeLoader.Load(recipeJson, "run", []).Recipe;
-        if (recipe is null)
-        {
-            return Task.FromResult(new CorpusNaming(null, ["this machine's build refuses the recipe; all machines of a cluster should run the same"]));
-        }
-
-        (string? digest, IReadOnlyList<string> problems) = CorpusRequest.Name(recipe.Corpus);
-        return Task.FromResult(new CorpusNaming(digest, problems));
-    }
-
-    public Task<GluePlan?> PlanGlueAsync(IReadOnlyList<GlueTaskName> wanted, string folder)
-    {
-        if (!Directory.Exists(folder))
-        {
-            return Task.FromResult<GluePlan?>(null);
-        }
-
-        (IReadOnlyList<string> tasks, IReadOnlyList<string> notices) = GlueFiles.Plan(wanted, folder);
-        return Task.FromResult<GluePlan?>(new GluePlan(tasks, notices));
+        (Recipe? recipe, IReadOnlyList<string> problems) = RecipeGate.Load(request);
+        return recipe is null
+            ? new FoundSources("", null, [], [], [.. problems, "this machine's build refuses the recipe; all machines of a cluster should run the same"])
+            : await sources.FindAsync(recipe, request);
     }
 }

@@ -8,8 +8,6 @@ namespace CramGrains.Silo.Commands;
 /// <summary><c>cram estimate</c>: what a recipe costs and how far its budget goes, without running it.</summary>
 internal static class EstimateCommand
 {
-    private const int Done = 0, Failed = 1, Usage = 2;
-
     private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
 
     /// <summary>Runs one command line, without the leading <c>estimate</c>.</summary>
@@ -48,29 +46,9 @@ internal static class EstimateCommand
                 Print(estimate);
             }
 
-            return Done;
+            return CommandLineRun.Done;
         });
-        var parsed = command.Parse(arguments);
-        if (parsed.Errors.Count > 0)
-        {
-            parsed.Invoke();
-            return Usage;
-        }
-
-        try
-        {
-            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-        }
-        catch (Exception problem) when (problem is ArgumentException or FileNotFoundException or DirectoryNotFoundException)
-        {
-            Console.Error.WriteLine(problem.Message);
-            return Usage;
-        }
-        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
-        {
-            Console.Error.WriteLine(problem.Message);
-            return Failed;
-        }
+        return CommandLineRun.Run(command, arguments);
     }
 
     private static double? Peak(string? gpu, double? peak)

@@ -1,19 +1,16 @@
 using System.CommandLine;
 using System.Text.Json;
 using CramGrains.Model;
-using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Data;
+using CramGrains.Model.Evaluation;
 using CramGrains.Model.Export;
-using CramGrains.Model.Recipes;
-using CramGrains.Silo.Hosting;
+using CramGrains.Model.Training;
 
 namespace CramGrains.Silo.Commands;
 
 /// <summary><c>cram export</c>: a checkpoint as a folder that Hugging Face transformers opens.</summary>
 internal static class ExportCommand
 {
-    private const int Done = 0, Failed = 1, Usage = 2;
-
     private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
 
     /// <summary>Runs one command line, without the leading <c>export</c>.</summary>
@@ -35,75 +32,55 @@ internal static class ExportCommand
             Console.WriteLine(parsed.GetValue(json)
                 ? JsonSerializer.Serialize(new { result.Folder, Class = result.Class.ToString(), result.NeedsTrust, result.Bytes }, SnakeCase)
                 : $"{result.Folder}: {result.Class}ForMaskedLM, {result.Bytes / 1e6:0.0} MB{(result.NeedsTrust ? ", opens with trust_remote_code=True" : "")}");
-            return Done;
+            return CommandLineRun.Done;
         });
-        var parsed = command.Parse(arguments);
-        if (parsed.Errors.Count > 0)
-        {
-            parsed.Invoke();
-            return Usage;
-        }
-
-        try
-        {
-            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-        }
-        catch (Exception problem) when (problem is ExportException or CorpusException or FileNotFoundException or DirectoryNotFoundException)
-        {
-            Console.Error.WriteLine(problem.Message);
-            return Usage;
-        }
-        catch (Exception problem) when (problem is IOException or InvalidDataException or UnauthorizedAccessException or TorchLoadException or CheckpointsUnreadableException)
-        {
-            Console.Error.WriteLine(problem.Message);
-            return Failed;
-        }
+        return CommandLineRun.Run(command, arguments);
     }
 
     private static ExportResult Export(string source, string target, string? home, string? vocabularyFile)
     {
-        string folder = !Directory.Exists(source) && home is not null ? new HomeFolder(home).Run(source) : Path.GetFullPath(source);
-        using var checkpoint = Open(folder);
-        var (manifest, text) = (checkpoint.State.Manifest, checkpoint.State.RecipeJson);
-        var loaded = RecipeLoader.Load(text, Path.Combine(checkpoint.Path, "recipe.json"), []);
-        var recipe = loaded.Recipe ?? throw new ExportException(string.Join('\n', loaded.Problems));
+        using var run = RunCheckpoint.Open(source, home, vocabularyFile);
+        var (recipe, manifest) = (run.Recipe, run.Checkpoint.State.Manifest);
         var card = new ModelCard(
-            recipe.Name, TrainingHours: manifest.BudgetUsedSeconds / 3600, TokensSeen: manifest.TokensSeen, Exaflop: manifest.ExaflopUsed);
-        return HuggingFaceExport.Write(target, ModelToExport.OfRun(recipe, Vocabulary(checkpoint, home, vocabularyFile), checkpoint.State.Weights, card));
+            recipe.Name, Hardware: manifest.Device, TrainingHours: manifest.BudgetUsedSeconds / 3600, TokensSeen: manifest.TokensSeen, Exaflop: manifest.ExaflopUsed,
+            HeldOutLossNats: run.RunFolder is null ? null : HeldOutLoss(Path.Combine(run.RunFolder, "metrics.jsonl"), manifest.OptimizerSteps),
+            Scores: run.RunFolder is null ? null : Scores(GlueResultFolder.ReadAll(GlueResultFolder.OfRun(run.RunFolder), PretrainedModel.IdentityOf(manifest))),
+            Decontamination: run.Corpus is null ? null : Overlap(run.Corpus));
+        return HuggingFaceExport.Write(target, ModelToExport.OfRun(recipe, run.Vocabulary, run.Checkpoint.State.Weights, card));
     }
 
-    private static LoadedCheckpoint Open(string folder)
+    /// <summary>The held-out loss that was measured at a checkpoint, by the run's metrics; null where it was not.</summary>
+    private static double? HeldOutLoss(string metrics, long steps)
     {
-        if (!Directory.Exists(folder))
+        if (!File.Exists(metrics))
         {
-            throw new DirectoryNotFoundException($"{folder}: no such folder. Name a run's folder or a checkpoint folder, or a run's id with --home DIR.");
+            return null;
         }
 
-        if (File.Exists(Path.Combine(folder, "manifest.json")))
+        double? loss = null;
+        foreach (string line in File.ReadLines(metrics).Where(line => line.Contains(nameof(HeldOutMeasured), StringComparison.Ordinal)))
         {
-            return CheckpointStore.Read(folder);
+            try
+            {
+                using var entry = JsonDocument.Parse(line);
+                var data = entry.RootElement.GetProperty("data");
+                loss = data.GetProperty("optimizer_steps").GetInt64() == steps ? data.GetProperty("loss_nats").GetDouble() : loss;
+            }
+            catch (Exception torn) when (torn is JsonException or KeyNotFoundException)
+            {
+                // the last line of a run that was killed
+            }
         }
 
-        var store = new CheckpointStore(Path.Combine(folder, "checkpoints"), keep: 2);
-        return store.TryLoadNewest(out _) ?? throw new ExportException($"{store.Folder}: holds no checkpoint yet. The first is written after checkpoints.interval_seconds.");
+        return loss;
     }
 
-    // A checkpoint lies in HOME/runs/ID/checkpoints/step-*, its corpus in HOME/corpora/DIGEST.
-    private static IReadOnlyList<string> Vocabulary(LoadedCheckpoint checkpoint, string? home, string? file)
-    {
-        if (file is not null)
-        {
-            return File.ReadAllLines(file);
-        }
+    private static List<CardScore> Scores(IReadOnlyList<FineTuningResult> results) => [.. GlueMedian.Over(results.SelectMany(result => result.Scores)).Select(median => new CardScore(
+        median.Task, median.Metric.Id(), median.Median,
+        FormattableString.Invariant($"{median.Seeds} seed{(median.Seeds == 1 ? "" : $"s, {median.Minimum:0.####} to {median.Maximum:0.####}, sd {median.StandardDeviation:0.####}")}")
+        + (median.Subset ? "; subset of the official data, not comparable with published scores" : "")))];
 
-        var root = new HomeFolder(home ?? Path.Combine(Path.GetFullPath(checkpoint.Path), "..", "..", "..", ".."));
-        string digest = checkpoint.State.Manifest.CorpusDigest;
-        if (digest.Length == 0 || !Directory.Exists(root.Corpus(digest)))
-        {
-            throw new ExportException($"{root.Corpora}: the corpus {digest} of this checkpoint is not there. Give its vocabulary with --vocabulary FILE, or its home with --home DIR.");
-        }
-
-        using var corpus = Corpus.Open(root.Corpus(digest), verify: false);
-        return ((Model.Text.WordPieceEncoder)corpus.Encoder).Vocabulary;
-    }
+    private static string Overlap(CorpusManifest corpus) => corpus.Contamination is { } found
+        ? DataRendering.Describe(found) + "."
+        : "The training text was not compared with any evaluation set: the corpus was prepared without GLUE files at hand.";
 }

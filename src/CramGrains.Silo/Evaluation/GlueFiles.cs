@@ -1,3 +1,4 @@
+using CramGrains.Model.Evaluation;
 using CramGrains.Model.Recipes;
 using CramGrains.Silo.Runs;
 
@@ -35,6 +36,26 @@ internal static class GlueFiles
         }
 
         return (tasks, absent.Count == 0 ? [] : [$"GLUE tasks skipped because {folder} lacks their files: {string.Join("; ", absent)}."]);
+    }
+
+    /// <summary>Reads every row of the planned tasks: a wrong file is named when the run is submitted, not after a day of pretraining.</summary>
+    /// <returns>What is wrong; empty when all can be read.</returns>
+    public static IReadOnlyList<string> Problems(IReadOnlyList<GlueTaskName> wanted, IReadOnlyList<string> tasks, string? folder)
+    {
+        var problems = new List<string>();
+        foreach (GlueTaskName task in folder is null ? [] : wanted.Where(t => tasks.Contains(Words.Of(t))))
+        {
+            try
+            {
+                GlueReader.Read(folder!, task);
+            }
+            catch (GlueException problem)
+            {
+                problems.Add(problem.Message);
+            }
+        }
+
+        return problems;
     }
 
     /// <summary>What a task reads, relative to the folder.</summary>

@@ -1,4 +1,5 @@
 using CramGrains.Interfaces.Runs;
+using CramGrains.Model.Training;
 using CramGrains.Silo.Evaluation;
 
 namespace CramGrains.Silo.Runs;
@@ -15,6 +16,7 @@ internal static class RunViews
         RunProgress? trained = run.State == RunState.Pretraining ? progress : run.Progress;
         long tokens = run.Result?.TokensSeen ?? trained?.TokensSeen ?? 0;
         string? device = run.Pretraining.DeviceId is { } id && run.Result?.DeviceName is { } name ? $"{id} ({name})" : run.Pretraining.DeviceId;
+        ComputeUse? compute = run.Result?.ExaflopUsed is { } exaflop ? ComputeUse.Of(run.BudgetUsedSeconds, exaflop, run.Result.PeakTeraflops) : null;
         List<GlueScore> scores = [.. run.Glue.SelectMany(g => g.Scores)];
         return new RunReport(
             runId, run.Name, run.State, run.Reason, run.Message, run.BudgetSeconds, run.BudgetUsedSeconds,
@@ -24,6 +26,7 @@ internal static class RunViews
             run.Result?.HeldOutLossInitial ?? run.HeldOutLossInitial,
             run.Result?.HeldOutLoss ?? trained?.HeldOutLossNats,
             run.Pretraining.Number, run.Result?.Checkpoint, run.Result?.Parameters, device, run.Result?.Engine,
-            run.CorpusDigest, run.CorpusTokens, run.RecipeDigest, run.RecipeJson, scores, GlueSummary.Averages(scores), [.. run.Notices]);
+            run.CorpusDigest, run.CorpusTokens, run.RecipeDigest, run.RecipeJson, scores, GlueSummary.Averages(scores), [.. run.Notices],
+            compute?.Exaflop, compute?.PeakExaflop, compute?.ModelFlopsUtilization);
     }
 }

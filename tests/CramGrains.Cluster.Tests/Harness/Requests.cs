@@ -27,15 +27,18 @@ internal static class Requests
         return new SubmitRun(runId, null, RecipeJson.ToCanonicalJson(Recipe), "tiny.json", [], null, [corpus], glue, "ada");
     }
 
-    /// <summary>A GLUE folder that holds files for these tasks. Scripted workers do not read them.</summary>
+    /// <summary>A GLUE folder that holds files for these tasks, of CoLA and MRPC. The silo checks them; scripted workers do not read them.</summary>
     public static string Glue(Lab lab, params ReadOnlySpan<string> folders)
     {
         string glue = Path.Combine(lab.Home, "glue");
         foreach (string folder in folders)
         {
             Directory.CreateDirectory(Path.Combine(glue, folder));
-            File.WriteAllText(Path.Combine(glue, folder, "train.tsv"), "");
-            File.WriteAllText(Path.Combine(glue, folder, "dev.tsv"), "");
+            string rows = folder == "CoLA"
+                ? "gj04\t1\t\tShe left.\ngj04\t0\t*\tLeft she not.\n"
+                : "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t1\t2\tShe left.\tShe went away.\n0\t3\t4\tShe left.\tHe stayed.\n";
+            File.WriteAllText(Path.Combine(glue, folder, "train.tsv"), rows);
+            File.WriteAllText(Path.Combine(glue, folder, "dev.tsv"), rows);
         }
 
         return glue;

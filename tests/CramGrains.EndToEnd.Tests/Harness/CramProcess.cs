@@ -9,16 +9,29 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
 {
     private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "cram.exe" : "cram");
 
+    // A build's layout: artifacts/bin/<project>/<configuration>.
+    private static readonly string SiloPath = Path.GetFullPath(Path.Combine(
+        AppContext.BaseDirectory, "..", "..", "CramGrains.Silo", new DirectoryInfo(AppContext.BaseDirectory).Name, OperatingSystem.IsWindows() ? "CramGrains.Silo.exe" : "CramGrains.Silo"));
+
+    /// <summary>Where the silo's own program is.</summary>
+    public static string SiloExecutable => SiloPath;
+
     /// <summary>The one JSON document on standard output.</summary>
     public JsonElement Json => JsonDocument.Parse(Output).RootElement;
 
     /// <summary>Runs to the end, or kills it after <paramref name="limit"/> and fails with all that it printed.</summary>
-    public static Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments) => RunAsync(limit, new Dictionary<string, string>(), arguments);
+    public static Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments) => RunProgramAsync(Executable, limit, new Dictionary<string, string>(), arguments);
 
     /// <summary>The same, with further environment variables.</summary>
-    public static async Task<CramProcess> RunAsync(TimeSpan limit, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    public static Task<CramProcess> RunAsync(TimeSpan limit, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
+        RunProgramAsync(Executable, limit, environment, arguments);
+
+    /// <summary>As <see cref="RunAsync(TimeSpan, string[])"/>, for the silo's own program, which the client starts.</summary>
+    public static Task<CramProcess> RunSiloAsync(TimeSpan limit, params string[] arguments) => RunProgramAsync(SiloPath, limit, new Dictionary<string, string>(), arguments);
+
+    private static async Task<CramProcess> RunProgramAsync(string executable, TimeSpan limit, IReadOnlyDictionary<string, string> environment, string[] arguments)
     {
-        var start = new ProcessStartInfo(Executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["NO_COLOR"] = "1";
         start.Environment.Remove("CRAM_HOME");
         foreach (var (name, value) in environment)
@@ -41,7 +54,7 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"cram {string.Join(' ', arguments)} did not end within {limit}.\nOutput:\n{output}\nErrors:\n{errors}");
+            throw new TimeoutException($"{Path.GetFileName(executable)} {string.Join(' ', arguments)} did not end within {limit}.\nOutput:\n{output}\nErrors:\n{errors}");
         }
 
         return new CramProcess(process.ExitCode, output.ToString(), errors.ToString());

@@ -28,6 +28,20 @@ public sealed class EncodedExamplesTests
     public void Join_TooLongSingle_CutsItsEnd() => Assert.Equal([Classify, 10, 11, Separator], EncodedExamples.Join([10, 11, 12, 13], null, 4));
 
     [Fact]
+    public void Join_PairWithTwoSeparators_HasThemBetweenAlone() =>
+        Assert.Equal([Classify, 10, Separator, Separator, 20, 21, Separator], EncodedExamples.Join([10], [20, 21, 22, 23], 7, separators: 2));
+
+    [Fact]
+    public void Batch_WithSegments_MarksTheSecondSentenceAlone()
+    {
+        using var scope = torch.NewDisposeScope();
+        var examples = new EncodedExamples(
+            [new("a b", "c", 0), new("a", null, 0)], new WordHashEncoder(), new InputFormat(16, Segments: true), TestContext.Current.CancellationToken);
+        var batch = examples.Batch([0, 1], multiple: 8, torch.CPU);
+        Assert.Equal([0L, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], batch.Segments!.flatten().data<long>().ToArray()); // [CLS] a b [SEP] c [SEP] and padding
+    }
+
+    [Fact]
     public void Batch_OfUnequalLengths_PadsToTheNextMultipleOfEightAndMasks()
     {
         using var scope = torch.NewDisposeScope();
@@ -56,6 +70,5 @@ public sealed class EncodedExamplesTests
     public void ByLength_OfUnequalLengths_PutsShortFirstAndKeepsTies() => Assert.Equal([1, 3, 2, 0], Encode(128, "a b c", "a", "a b", "d").ByLength());
 
     private static EncodedExamples Encode(int maximumLength, params string[] texts) =>
-        new([.. texts.Select(text => new GlueExample(text, null, 0))], new WordHashEncoder(), maximumLength, singlesAsPairs: false,
-            TestContext.Current.CancellationToken);
+        new([.. texts.Select(text => new GlueExample(text, null, 0))], new WordHashEncoder(), new InputFormat(maximumLength), TestContext.Current.CancellationToken);
 }

@@ -29,7 +29,17 @@ internal static class ExportKinds
         {
             Positions = PositionKind.Rotary, FirstAttentionNorm = false, HeadTransform = true, DecoderBias = true,
         }),
+        ["modernbert-swish"] = (HuggingFaceClass.ModernBert, Small with
+        {
+            Positions = PositionKind.Rotary, FirstAttentionNorm = false, HeadTransform = true, FeedForward = FeedForwardKind.SwishGated,
+            AttentionBias = true, FeedForwardBias = true, TieEmbeddings = false,
+        }),
         ["crammed"] = (HuggingFaceClass.Crammed, Small),
+        ["crammed-learned"] = (HuggingFaceClass.Crammed, Small with
+        {
+            Positions = PositionKind.Learned, SegmentTypes = 2, FeedForward = FeedForwardKind.Relu, AttentionBias = true, FeedForwardBias = true,
+            HeadTransform = true, DecoderBias = true, FinalNorm = false,
+        }),
         ["crammed-rotary"] = (HuggingFaceClass.Crammed, Small with
         {
             Positions = PositionKind.Rotary, Norm = NormKind.RmsNorm, QueryKeyNorm = true, FeedForward = FeedForwardKind.SwishGated, TieEmbeddings = false,
@@ -47,6 +57,9 @@ internal static class ExportKinds
 
     public static IReadOnlyList<string> Texts { get; } =
         ["The capital of France is Paris.", "Café naïve, RÉSUMÉ!", "x1y2 don't?", "  two   spaces\tand a tab ", "a日b", "wordsing 12 q... ok?!"];
+
+    /// <summary>Pairs of texts, of which fine-tuning makes one input each.</summary>
+    public static IReadOnlyList<(string First, string Second)> Pairs { get; } = [("The capital of France", "is Paris."), ("x1y2 don't?", "Café, ok?!")];
 
     public static CrammedBert Model(ArchitectureRecipe shape)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using CramGrains.Model.Checkpoints;
+using CramGrains.Model.Evaluation;
 using CramGrains.Model.Export;
 using CramGrains.Model.Text;
 using static TorchSharp.torch;
@@ -209,8 +210,15 @@ public sealed class HuggingFaceExportTests : IDisposable
             ["logits"] = ExportKinds.Logits(model, ids).view(ids.shape[0], ids.shape[1], -1), // [B, S, V]
         }, new Dictionary<string, string> { ["format"] = "pt" });
         var encoder = Encoder(kind);
-        File.WriteAllText(
-            Path.Combine(folder, "expected_tokens.json"), JsonSerializer.Serialize(ExportKinds.Texts.Select(text => new { text, ids = encoder.Encode(text) })));
+        File.WriteAllText(Path.Combine(folder, "expected_tokens.json"), JsonSerializer.Serialize(new
+        {
+            texts = ExportKinds.Texts.Select(text => new { text, ids = encoder.Encode(text) }),
+            pairs = ExportKinds.Pairs.Select(pair => new
+            {
+                first = pair.First, second = pair.Second,
+                ids = EncodedExamples.Join(encoder.Encode(pair.First), encoder.Encode(pair.Second), ExportKinds.MaximumLength),
+            }),
+        }));
         Assert.True(File.Exists(Path.Combine(folder, "model.safetensors")));
     }
 

@@ -121,6 +121,16 @@ public sealed class CrammedBertTests : IDisposable
         Assert.Equal(0.02, Std(model, "layers.3.qkv.weight"), 1e-3);
     }
 
+    [Theory]
+    [InlineData(InitializationKind.Small, 0.0791, 0.0791)] // sqrt(2 / 320)
+    [InlineData(InitializationKind.Wang, 0.0791, 0.03125)] // 2 / (8 x 8)
+    public void Weights_InitializationFromTheSize_HaveItsSpread(InitializationKind kind, double inputs, double outputs)
+    {
+        using var model = new CrammedBert(new(Layers: 8, HiddenSize: 64, Heads: 4, FeedForwardSize: 128, Initialization: kind), V, S);
+        Assert.Equal(inputs, Std(model, "layers.3.qkv.weight"), inputs * 0.05);
+        Assert.Equal(outputs, Std(model, "layers.3.ffn_out.weight"), outputs * 0.05);
+    }
+
     [Fact]
     public void Weights_ZeroInitializedOutputs_AreZero()
     {

@@ -36,6 +36,8 @@ public sealed class RecipeLoaderTests
     [InlineData("training.schedule.warmup_fraction", "0.1", "x.json: training.schedule.warmup_fraction must be 0 with kind triangle2, whose shape has none, got 0.1.")]
     [InlineData("architecture.heads", "5", "x.json: architecture.hidden_size must be a multiple of architecture.heads (5), got 32.")]
     [InlineData("architecture.norm_placement", "\"post\"", "x.json: architecture.final_norm cannot go with norm_placement post, whose last layer already ends with a norm, got true. Set final_norm to false.")]
+    [InlineData("architecture.initialization_std", "2", "x.json: architecture.initialization_std must be in (0, 1], got 2.")]
+    [InlineData("training.batch_ramp_steps", "0", "x.json: training.batch_ramp_steps must be 1 or more, got 0.")]
     [InlineData("checkpoints.keep", "1", "x.json: checkpoints.keep must be in [2, 10000], got 1. Keep 2 or more, so that a torn checkpoint has one before it.")]
     [InlineData("budget_hours", "24", "x.json: budget_hours, budget_tokens, budget_exaflop must be given exactly once, got 2. Keep one of them.")]
     [InlineData("corpus.sources.0.path", "\"a.txt\"", "x.json: corpus.sources.0.path must be absent for kind dotnet-reference, got \"a.txt\".")]
@@ -48,6 +50,26 @@ public sealed class RecipeLoaderTests
         Assert.Null(result.Recipe);
         Assert.Contains(expected, result.Problems);
     }
+
+    [Theory]
+    [InlineData(
+        "training.batch_ramp_steps cannot go with a training.batch_ramp_fraction above 0, got 100 beside 0.6. Set one of the ramps, and batch_ramp_fraction to 0 for the other.",
+        "training.batch_ramp_steps=100", "training.batch_ramp_fraction=0.6")]
+    [InlineData(
+        "architecture.zero_initialize_outputs cannot go with initialization megatron, which sets the same matrices, got true. Use initialization normal or small, or leave it out.",
+        "architecture.initialization=megatron", "architecture.zero_initialize_outputs=true")]
+    [InlineData(
+        "architecture.initialization_std cannot go with initialization wang, which computes its own, got 0.05. Leave it out.",
+        "architecture.initialization=wang", "architecture.initialization_std=0.05")]
+    [InlineData(
+        "architecture.first_attention_norm can be left out only with norm_placement pre and embedding_norm, which stands in for it, got false.",
+        "architecture.first_attention_norm=false", "architecture.embedding_norm=false")]
+    [InlineData(
+        "training.schedule.warmup_fraction must be above 0 with kind inverse-sqrt, which scales by it, got 0.",
+        "training.schedule.kind=inverse-sqrt")]
+    [InlineData("training.mask_fraction_end must be at most training.mask_fraction (0.25), got 0.4.", "training.mask_fraction_end=0.4")]
+    public void Load_SettingsThatCannotGoTogether_AreNamed(string expected, params string[] overrides) =>
+        Assert.Equal([$"x.json: {expected}"], RecipeLoader.Load(Tiny, "x.json", overrides).Problems);
 
     [Fact]
     public void Load_MissingKey_IsNamed()
@@ -99,6 +121,26 @@ public sealed class RecipeLoaderTests
         Assert.Equal(2, recipe.BudgetHours);
         Assert.Null(recipe.BudgetTokens);
     }
+
+    [Theory]
+    [InlineData("budget=90s", 0.025, null, null)]
+    [InlineData("budget=24h", 24.0, null, null)]
+    [InlineData("budget=500Mtokens", null, 500_000_000L, null)]
+    [InlineData("budget=4096 tokens", null, 4096L, null)]
+    [InlineData("budget=13.4exaflop", null, null, 13.4)]
+    public void Load_BudgetAsText_ReplacesTheRecipesWhateverItsKind(string text, double? hours, long? tokens, double? exaflop)
+    {
+        var recipe = RecipeLoader.Load(Tiny, "x.json", [text]).Recipe!;
+        Assert.Equal((hours, tokens, exaflop), (recipe.BudgetHours, recipe.BudgetTokens, recipe.BudgetExaflop));
+    }
+
+    [Theory]
+    [InlineData("budget=24", "24")]
+    [InlineData("budget=-5m", "-5m")]
+    [InlineData("budget=5 days", "5 days")]
+    public void Load_BudgetThatCannotBeRead_SaysWhatCan(string text, string got) => Assert.Equal(
+        [$"budget: expected a time such as 60s, 5m or 24h, tokens such as 500Mtokens, or compute such as 13.4exaflop, got '{got}'."],
+        RecipeLoader.Load(Tiny, "x.json", [text]).Problems);
 
     [Theory]
     [InlineData("training.mask_fracton=0.15", "--set training.mask_fracton: training.mask_fracton is not a known key. Did you mean 'mask_fraction'?")]

@@ -39,6 +39,21 @@ public sealed class SchedulesTests
         }
     }
 
+    [Theory] // tied to 500 steps, whatever the budget says; after them as at their end
+    [MemberData(nameof(Shapes))]
+    public void LearningRateFactor_TiedToSteps_FollowsTheSameFormOfTheStep(ScheduleKind kind, double warmup, double cooldown, Func<double, double> expected)
+    {
+        var schedule = new ScheduleRecipe(kind, warmup, cooldown, Steps: 500);
+        for (int step = 0; step <= 600; step++)
+        {
+            Assert.Equal(expected(Math.Min(step, 500) / 500.0), Schedules.LearningRateFactor(schedule, budgetFraction: 0.3, step), 1e-9);
+        }
+    }
+
+    [Fact]
+    public void LearningRateFactor_TiedToTheBudget_DoesNotSeeSteps() =>
+        Assert.Equal(0.75, Schedules.LearningRateFactor(new(ScheduleKind.Triangle2), budgetFraction: 0.5, microbatchSteps: 12345), 1e-12);
+
     [Fact]
     public void Shapes_AsTested_AreAllThatThereAre() => Assert.Equal(Enum.GetValues<ScheduleKind>(), Shapes.Select(row => row.Data.Item1).Distinct().Order());
 
@@ -71,6 +86,16 @@ public sealed class SchedulesTests
     [InlineData(0.6, 8192)]
     [InlineData(1, 8192)]
     public void BatchSize_PapersRamp_GrowsByMicrobatches(double progress, int expected) => Assert.Equal(expected, Schedules.BatchSize(Paper(), progress));
+
+    [Theory] // 64 microbatches over 640 steps, whatever the budget says
+    [InlineData(0, 128)]
+    [InlineData(9, 128)]
+    [InlineData(10, 256)]
+    [InlineData(639, 8192)]
+    [InlineData(640, 8192)]
+    [InlineData(100_000, 8192)]
+    public void BatchSize_RampBySteps_GrowsWithThem(long step, int expected) =>
+        Assert.Equal(expected, Schedules.BatchSize(Paper() with { BatchRampFraction = 0, BatchRampSteps = 640 }, budgetFraction: 0.99, step));
 
     [Fact]
     public void BatchSize_NoRamp_IsFullFromTheStart() => Assert.Equal(8192, Schedules.BatchSize(Paper() with { BatchRampFraction = 0 }, 0));

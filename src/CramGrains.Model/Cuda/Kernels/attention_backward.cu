@@ -1,5 +1,6 @@
 #include "common.cuh"
 #include "tensor_core.cuh"
+#include "philox.cuh"
 
 // Gradient of attention_forward, one head of one row of the microbatch a block, no atomics. Keys are taken 32 at a time: each warp rebuilds its 16 rows of
 // the probabilities from lse, forms ds = p * (dO V^T - rowsum(dO * O)) / sqrt(HEAD), adds ds K to its dQ, and leaves ds and p in shared memory, where after a
@@ -8,7 +9,8 @@
 #define PAIR (32 * HEAD * 2)
 #define TILE (SEQ * 64)
 extern "C" __global__ void __launch_bounds__(SEQ * 2, 2) attention_backward(
-    const bf16* qkv, const int* lengths, const bf16* out, const float* lse, const bf16* dout, bf16* dqkv, int heads)
+    const bf16* qkv, const int* lengths, const bf16* out, const float* lse, const bf16* dout, bf16* dqkv, int heads,
+    const u32* stream, u32 site, u32 threshold, float keep)
 {
     extern __shared__ __align__(128) unsigned char room[];
     __shared__ float deltas[SEQ];
@@ -72,6 +74,11 @@ extern "C" __global__ void __launch_bounds__(SEQ * 2, 2) attention_backward(
             }
         }
         u32 pp[4][2], dd[4][2];
+#if DROPOUT
+        u32 bits[2][4]; // as in the forward pass; columns are 32 c + 16 m on
+#pragma unroll
+        for (int m = 0; m < 2; m++) philox((b * heads + h) * (SEQ / 2) + row0 / 2 + (lane >> 2), 4 * (2 * c + m) + (lane & 3), site, stream, bits[m]);
+#endif
 #pragma unroll
         for (int n = 0; n < 4; n++)
         {
@@ -81,7 +88,13 @@ extern "C" __global__ void __launch_bounds__(SEQ * 2, 2) attention_backward(
             {
                 x[j] = exp2_fast(s[n][j] * scale2 - (j < 2 ? lse0 : lse1));
                 if (32 * c + 8 * n + 2 * (lane & 3) + (j & 1) >= keys) x[j] = 0.f;
+#if DROPOUT
+                float z = kept(bits[n >> 1], 4 * (j >> 1) + 2 * (n & 1) + (j & 1), threshold) ? keep : 0.f;
+                y[j] = x[j] * (dp[n][j] * z - (j < 2 ? delta0 : delta1)) * scale;
+                x[j] *= z;
+#else
                 y[j] = x[j] * (dp[n][j] - (j < 2 ? delta0 : delta1)) * scale;
+#endif
             }
             pp[n][0] = pack(x[0], x[1]);
             pp[n][1] = pack(x[2], x[3]);

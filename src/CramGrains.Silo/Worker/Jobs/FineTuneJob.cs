@@ -32,8 +32,14 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
         var phase = $"fine-tuning {assignment.GlueTask} seed {assignment.Seed}";
         board.Update(status => status with { Phase = WorkerPhase.Running, Message = phase });
         var progress = new DirectProgress<TrainingEvent>(happened => Show(phase, happened));
-        var result = FineTuner.Run(
-            recipe.FineTuning, recipe.Architecture, checkpoint.State.Weights, encoder, assignment.GlueFolder!, task, assignment.Seed, device, progress, orders.Stopping);
+        var (result, tuned) = FineTuner.Train(
+            recipe.FineTuning, recipe.Architecture, checkpoint.State.Weights, encoder, GlueReader.Read(assignment.GlueFolder!, task), assignment.Seed, device, progress,
+            orders.Stopping);
+        using (tuned)
+        {
+            Keep(recipe, checkpoint.State.Manifest, result, tuned);
+        }
+
         Finished = true;
         return new WorkerResult(
             Scores: [.. result.Scores.Select(score => new Interfaces.Runs.GlueScore(score.Task, score.Metric.Id(), score.Value, assignment.Seed, score.Subset))],
@@ -49,6 +55,17 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
     {
         var whole = Path.Combine(assignment.CorporaFolder, assignment.CorpusDigest);
         return Directory.Exists(whole) ? whole : whole + Artefacts.ArtefactFolders.VocabularySuffix;
+    }
+
+    /// <summary>Beside the run's checkpoints: the result, for model cards; and where the recipe asks for it, the model of the first seed, for predictions.</summary>
+    private void Keep(Recipe recipe, CheckpointManifest manifest, FineTuningResult result, FineTunedModel tuned)
+    {
+        string identity = manifest.Files.First(file => file.Name == CheckpointStore.WeightsFile).Sha256;
+        GlueResultFolder.Write(GlueResultFolder.OfRun(assignment.RunFolder!), identity, recipe.FineTuning, result);
+        if (recipe.FineTuning.KeepModels == true && assignment.Seed == recipe.Seed)
+        {
+            FineTunedFolder.Write(FineTunedFolder.OfRun(assignment.RunFolder!, result.Task), tuned, result);
+        }
     }
 
     private void Show(string phase, TrainingEvent happened)

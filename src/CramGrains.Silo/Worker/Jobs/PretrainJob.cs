@@ -3,6 +3,7 @@ using System.Text.Json;
 using CramGrains.Interfaces.Runs;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Data;
+using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
 
 namespace CramGrains.Silo.Worker.Jobs;
@@ -45,10 +46,11 @@ internal sealed class PretrainJob : IWorkerJob
 
         var result = _pretrainer.Run(_assignment.BudgetUsedSeconds, _control, CancellationToken.None);
         Finished = result.Outcome == PretrainingOutcome.Completed;
+        string? product = DeviceNames.Of(device);
         return new WorkerResult(
             OptimizerSteps: result.OptimizerSteps, TokensSeen: result.TokensSeen, HeldOutLossInitial: result.HeldOutLossInitial, HeldOutLoss: result.HeldOutLoss,
-            Checkpoint: result.Checkpoint, Parameters: result.Parameters, Engine: engine.Name, DeviceName: _assignment.Device,
-            CorpusTokens: corpus.Training.Count * recipe.Corpus.SequenceLength);
+            Checkpoint: result.Checkpoint, Parameters: result.Parameters, Engine: engine.Name, DeviceName: product ?? _assignment.Device,
+            CorpusTokens: corpus.Training.Count * recipe.Corpus.SequenceLength, ExaflopUsed: result.ExaflopUsed, PeakTeraflops: GpuPeaks.OfProduct(product));
     }
 
     public void Dispose() => _metrics?.Dispose();

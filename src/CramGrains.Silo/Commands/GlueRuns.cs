@@ -1,0 +1,146 @@
+using System.Globalization;
+using CramGrains.Model.Evaluation;
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Training;
+using CramGrains.Silo.Worker.Jobs;
+using TorchSharp;
+
+namespace CramGrains.Silo.Commands;
+
+/// <summary>The fine-tunings behind a table: for each task, each model and seed, as far as their results are not there already.</summary>
+internal sealed class GlueRuns
+{
+    public const string Majority = "majority", Untrained = "untrained";
+
+    private readonly FineTuningRecipe _recipe;
+    private readonly string _glueFolder;
+    private readonly torch.Device _device;
+    private readonly string? _resultsFolder;
+    private readonly bool _keep;
+    private readonly Action<string> _say;
+    private readonly CancellationToken _stop;
+
+    /// <param name="recipe">The one setting.</param>
+    /// <param name="glueFolder">The GLUE files.</param>
+    /// <param name="device">Where to compute.</param>
+    /// <param name="resultsFolder">Keeps results, one folder a model; null keeps those of runs alone, beside them.</param>
+    /// <param name="keep">Keeps the first seed's fine-tuned models.</param>
+    /// <param name="say">Told of each fine-tuning in one line.</param>
+    /// <param name="stop">Ends between steps.</param>
+    /// <exception cref="GlueException">None of the tasks has its files there.</exception>
+    public GlueRuns(FineTuningRecipe recipe, string glueFolder, torch.Device device, string? resultsFolder, bool keep, Action<string> say, CancellationToken stop)
+    {
+        (_recipe, _glueFolder, _device, _resultsFolder, _keep, _say, _stop) = (recipe, glueFolder, device, resultsFolder, keep, say, stop);
+        var available = GlueReader.Available(glueFolder);
+        Tasks = [.. recipe.Tasks.Where(available.Contains)];
+        string[] missing = [.. recipe.Tasks.Except(available).Select(task => GlueTask.Of(task).Id)];
+        if (Tasks.Count == 0)
+        {
+            throw new GlueException($"{glueFolder}: has the files of none of the tasks {string.Join(", ", missing)}. It needs, for example, CoLA/train.tsv and CoLA/dev.tsv.");
+        }
+
+        if (missing.Length > 0)
+        {
+            say($"Not run, because {glueFolder} lacks their files: {string.Join(", ", missing)}.");
+        }
+    }
+
+    /// <summary>The tasks that are run.</summary>
+    public IReadOnlyList<GlueTaskName> Tasks { get; }
+
+    /// <summary>Runs everything and gathers one column a model, then one a baseline.</summary>
+    public IReadOnlyList<GlueResults> Evaluate(IReadOnlyList<PretrainedModel> models, IReadOnlyList<string> baselines)
+    {
+        var columns = models.Select(Column).ToList();
+        if (baselines.Contains(Untrained))
+        {
+            columns.Add(UntrainedColumn(models[0]));
+        }
+
+        var majority = new List<SeededScore>();
+        foreach (var task in Tasks)
+        {
+            var data = GlueReader.Read(_glueFolder, task);
+            foreach (var column in columns)
+            {
+                RunTask(column, data);
+            }
+
+            majority.AddRange(Model.Evaluation.Baselines.MajorityClass(data).Select(score => new SeededScore(score, null)));
+        }
+
+        return
+        [
+            .. columns.Select(column => new GlueResults(column.Encoder.Name, column.Scores)),
+            .. baselines.Contains(Majority) ? [new GlueResults(Majority, majority)] : (GlueResults[])[],
+        ];
+    }
+
+    private void RunTask(GlueColumn column, GlueData data)
+    {
+        foreach (int seed in Enumerable.Range(column.FirstSeed, _recipe.Seeds))
+        {
+            string what = $"{column.Encoder.Name}, {data.Task.Id} seed {seed}";
+            string? kept = _keep && seed == column.FirstSeed && column.KeepIn is { } folder ? Path.Combine(folder, data.Task.Id) : null;
+            bool there = kept is null || File.Exists(Path.Combine(kept, FineTunedFolder.DescriptionFile));
+            if (there && column.ResultsIn is { } results && GlueResultFolder.Find(results, column.Encoder.Identity, _recipe, data, seed) is { } found)
+            {
+                column.Add(found);
+                _say($"{what}: {Show(found)} (found)");
+                continue;
+            }
+
+            var progress = new DirectProgress<TrainingEvent>(happened =>
+            {
+                if (happened is TrainingNote note)
+                {
+                    _say(note.Text);
+                }
+            });
+            GlueProtocol.Run(_recipe, column.Encoder, data, [seed], _device, progress, (result, tuned) =>
+            {
+                if (kept is not null)
+                {
+                    FineTunedFolder.Write(kept, tuned, result);
+                }
+
+                if (column.ResultsIn is not null)
+                {
+                    GlueResultFolder.Write(column.ResultsIn, column.Encoder.Identity, _recipe, result);
+                }
+
+                column.Add(result);
+                _say($"{what}: {Show(result)}, {Text(result.Steps)} steps in {result.TrainingSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s, {Text(result.ExamplesPerSecond)} examples/s");
+            }, _stop);
+        }
+    }
+
+    private GlueColumn Column(PretrainedModel model)
+    {
+        string? own = _resultsFolder is null ? null : Path.Combine(_resultsFolder, FolderName(model.Encoder.Name));
+        return new(
+            model.Encoder, model.Recipe?.Seed ?? 0, own ?? (model.RunFolder is { } run ? GlueResultFolder.OfRun(run) : null),
+            own is not null ? Path.Combine(own, "fine-tuned") : model.RunFolder is { } folder ? Path.Combine(folder, "fine-tuned") : null);
+    }
+
+    private GlueColumn UntrainedColumn(PretrainedModel model)
+    {
+        string? own = _resultsFolder is not null ? Path.Combine(_resultsFolder, Untrained) : model.RunFolder is { } run ? Path.Combine(run, "glue-untrained") : null;
+        return new(model.Encoder with { Name = Untrained, Weights = null, Identity = $"{Untrained} {model.Encoder.Architecture}" }, model.Recipe?.Seed ?? 0, own, null);
+    }
+
+    private static string FolderName(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
+
+    private static string Show(FineTuningResult result) => string.Join(", ", result.Scores.Select(score =>
+        $"{score.Task} {score.Metric.Id()} {(100 * score.Value).ToString("0.0", CultureInfo.InvariantCulture)}"));
+
+    private static string Text(double value) => value.ToString("0", CultureInfo.InvariantCulture);
+
+    /// <summary>One model of the table.</summary>
+    private sealed record GlueColumn(PretrainedEncoder Encoder, int FirstSeed, string? ResultsIn, string? KeepIn)
+    {
+        public List<SeededScore> Scores { get; } = [];
+
+        public void Add(FineTuningResult result) => Scores.AddRange(result.Scores.Select(score => new SeededScore(score, result.Seed)));
+    }
+}

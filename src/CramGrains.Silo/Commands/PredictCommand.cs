@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using CramGrains.Model.Evaluation;
+using CramGrains.Model.Recipes;
+using TorchSharp;
+
+namespace CramGrains.Silo.Commands;
+
+/// <summary><c>cram predict</c>: a fine-tuned model's answer to texts.</summary>
+internal static class PredictCommand
+{
+    /// <summary>Runs one command line, without the leading <c>predict</c>.</summary>
+    public static int Run(string[] arguments)
+    {
+        var model = new Argument<string>("RUN") { Description = "A run whose fine-tuned models were kept (cram glue --keep, or fine_tuning.keep_models), or a fine-tuned folder itself." };
+        var texts = new Argument<string[]>("TEXT") { Description = "Texts; for a task of pairs, two for each answer.", Arity = ArgumentArity.OneOrMore };
+        var task = new Option<string?>("--task") { Description = $"The task: {string.Join(", ", GlueTask.All.Select(known => known.Id))}." };
+        var glue = new Option<string?>("--glue") { Description = "GLUE files: fine-tunes now and keeps the model beside the run, where none is kept yet." };
+        var (home, device) = (GlueCommand.HomeOption(), LocalDevice.Option());
+        var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
+        var command = new RootCommand("Answers texts with a fine-tuned model. Example: cram predict ~/.cramgrains/runs/r-1 --task sst2 \"a gripping film\" \"dull and far too long\"")
+        {
+            model, texts, task, glue, home, device, json,
+        };
+        command.SetAction(parsed =>
+        {
+            var place = LocalDevice.Choose(parsed.GetValue(device));
+            using var tuned = Open(parsed.GetRequiredValue(model), parsed.GetValue(task), parsed.GetValue(glue), parsed.GetValue(home), place);
+            var examples = Examples(tuned.Task, parsed.GetRequiredValue(texts));
+            foreach (var (example, outputs) in examples.Zip(tuned.Outputs(examples).Chunk(tuned.Task.Outputs)))
+            {
+                Print(tuned.Task, example, outputs, parsed.GetValue(json));
+            }
+
+            return CommandLineRun.Done;
+        });
+        return CommandLineRun.Run(command, arguments);
+    }
+
+    private static FineTunedModel Open(string source, string? taskName, string? glueFolder, string? home, torch.Device device)
+    {
+        if (File.Exists(Path.Combine(source, FineTunedFolder.DescriptionFile)))
+        {
+            var own = FineTunedFolder.Read(source, device);
+            return taskName is null || own.Task.Id == taskName
+                ? own
+                : throw new ArgumentException($"{source}: was fine-tuned for {own.Task.Id}, not for {taskName}. Leave --task out or name another folder.");
+        }
+
+        var task = GlueTask.All.FirstOrDefault(known => known.Id == taskName)
+            ?? throw new ArgumentException($"--task must be one of {string.Join(", ", GlueTask.All.Select(known => known.Id))}, got {taskName ?? "nothing"}.");
+        string run = !Directory.Exists(source) && home is not null ? new Hosting.HomeFolder(home).Run(source) : Path.GetFullPath(source);
+        string kept = FineTunedFolder.OfRun(run, task.Name);
+        if (glueFolder is not null && !File.Exists(Path.Combine(kept, FineTunedFolder.DescriptionFile)))
+        {
+            using var pretrained = PretrainedModel.Open(run);
+            var recipe = GlueCommand.Settings(pretrained.Recipe, []);
+            LocalDevice.UntilInterrupted(stop => GlueProtocol.Run(
+                recipe, pretrained.Encoder, GlueReader.Read(glueFolder, task.Name), [pretrained.Recipe?.Seed ?? 0], device, null,
+                (result, tuned) => FineTunedFolder.Write(kept, tuned, result), stop));
+        }
+
+        return FineTunedFolder.Read(kept, device);
+    }
+
+    private static List<GlueExample> Examples(GlueTask task, string[] texts)
+    {
+        int each = task.SecondColumn is null ? 1 : 2;
+        return texts.Length % each == 0
+            ? [.. texts.Chunk(each).Select(pair => new GlueExample(pair[0], each == 2 ? pair[1] : null, double.NaN))]
+            : throw new ArgumentException($"Task {task.Id} takes two texts for each answer, got {texts.Length}.");
+    }
+
+    private static void Print(GlueTask task, GlueExample example, float[] outputs, bool json)
+    {
+        // Classes by softmax; a regression's score as the task counts it.
+        double[] shares = [.. outputs.Select(output => Math.Exp(output - outputs.Max()))];
+        double[] probabilities = [.. shares.Select(share => share / shares.Sum())];
+        int best = Array.IndexOf(outputs, outputs.Max());
+        string answer = task.IsRegression ? GlueSubmission.FormatScore(outputs[0]) : task.Labels[best];
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(
+                new { Task = task.Id, example.First, example.Second, Answer = answer, Probability = task.IsRegression ? (double?)null : probabilities[best] }, OneLine));
+            return;
+        }
+
+        string sure = task.IsRegression ? "" : $" ({(100 * probabilities[best]).ToString("0.0", CultureInfo.InvariantCulture)} %)";
+        Console.WriteLine($"{answer}{sure}: {example.First}{(example.Second is null ? "" : " | " + example.Second)}");
+    }
+
+    private static JsonSerializerOptions OneLine { get; } = new(RecipeJson.Options) { WriteIndented = false };
+}

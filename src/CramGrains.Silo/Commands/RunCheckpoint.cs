@@ -1,0 +1,94 @@
+using CramGrains.Model.Checkpoints;
+using CramGrains.Model.Data;
+using CramGrains.Model.Export;
+using CramGrains.Model.Recipes;
+using CramGrains.Silo.Hosting;
+
+namespace CramGrains.Silo.Commands;
+
+/// <summary>The newest checkpoint of a run on this machine, with the vocabulary of its corpus.</summary>
+/// <param name="Checkpoint">The checkpoint.</param>
+/// <param name="Recipe">The run's recipe.</param>
+/// <param name="Vocabulary">Entries by id.</param>
+/// <param name="RunFolder">The run's folder; null where one checkpoint folder was named.</param>
+/// <param name="Corpus">What the corpus holds; null where it is not on this machine.</param>
+internal sealed record RunCheckpoint(
+    LoadedCheckpoint Checkpoint, Recipe Recipe, IReadOnlyList<string> Vocabulary, string? RunFolder, CorpusManifest? Corpus) : IDisposable
+{
+    /// <summary>Name of the vocabulary in a run's folder, where it was trained without a cluster.</summary>
+    public const string VocabularyFile = "vocab.txt";
+
+    /// <summary>Name of the corpus' manifest there.</summary>
+    public const string CorpusFile = "corpus.json";
+
+    /// <summary>Whether a folder is a run's or a checkpoint's.</summary>
+    public static bool IsAt(string folder) =>
+        File.Exists(Path.Combine(folder, "manifest.json")) || Directory.Exists(Path.Combine(folder, "checkpoints"));
+
+    /// <summary>Opens it.</summary>
+    /// <param name="source">A run's folder, a checkpoint folder, or a run's id with its home.</param>
+    /// <param name="home">Home folder of the silo that ran it; found from the run's folder unless given.</param>
+    /// <param name="vocabularyFile">The vocabulary, where the corpus is not on this machine.</param>
+    /// <exception cref="ExportException">There is no checkpoint or no vocabulary.</exception>
+    public static RunCheckpoint Open(string source, string? home, string? vocabularyFile)
+    {
+        string folder = !Directory.Exists(source) && home is not null ? new HomeFolder(home).Run(source) : Path.GetFullPath(source);
+        if (!Directory.Exists(folder))
+        {
+            throw new DirectoryNotFoundException($"{folder}: no such folder. Name a run's folder or a checkpoint folder, or a run's id with --home DIR.");
+        }
+
+        var checkpoint = Load(folder);
+        try
+        {
+            var loaded = RecipeLoader.Load(checkpoint.State.RecipeJson, Path.Combine(checkpoint.Path, "recipe.json"), []);
+            var recipe = loaded.Recipe ?? throw new ExportException(string.Join('\n', loaded.Problems));
+            // A checkpoint lies in RUN/checkpoints/step-*.
+            string run = Path.GetFullPath(Path.Combine(checkpoint.Path, "..", ".."));
+            var (vocabulary, corpus) = FindVocabulary(checkpoint, run, home, vocabularyFile);
+            return new(checkpoint, recipe, vocabulary, Directory.Exists(Path.Combine(run, "checkpoints")) ? run : null, corpus);
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => Checkpoint.Dispose();
+
+    private static LoadedCheckpoint Load(string folder)
+    {
+        if (File.Exists(Path.Combine(folder, "manifest.json")))
+        {
+            return CheckpointStore.Read(folder);
+        }
+
+        var store = new CheckpointStore(Path.Combine(folder, "checkpoints"), keep: 2);
+        return store.TryLoadNewest(out _) ?? throw new ExportException($"{store.Folder}: holds no checkpoint yet. The first is written after checkpoints.interval_seconds.");
+    }
+
+    // Beside the run where it was trained without a cluster; else in its home: HOME/runs/ID, HOME/corpora/DIGEST.
+    private static (IReadOnlyList<string>, CorpusManifest?) FindVocabulary(LoadedCheckpoint checkpoint, string run, string? home, string? file)
+    {
+        var corpora = new HomeFolder(home ?? Path.Combine(run, "..", ".."));
+        string digest = checkpoint.State.Manifest.CorpusDigest;
+        bool atHome = digest.Length > 0 && Directory.Exists(corpora.Corpus(digest));
+        string beside = Path.Combine(run, VocabularyFile), manifest = Path.Combine(run, CorpusFile);
+        var corpus = atHome ? CorpusManifest.Read(corpora.Corpus(digest)) : File.Exists(manifest) ? LocalCorpus(manifest) : null;
+        if ((file ?? (File.Exists(beside) ? beside : null)) is { } path)
+        {
+            return (File.ReadAllLines(path), corpus);
+        }
+
+        if (!atHome)
+        {
+            throw new ExportException($"{corpora.Corpora}: the corpus {digest} of this checkpoint is not there. Give its vocabulary with --vocabulary FILE, or its home with --home DIR.");
+        }
+
+        using var open = Model.Data.Corpus.Open(corpora.Corpus(digest), verify: false);
+        return (open.Vocabulary, corpus);
+    }
+
+    private static CorpusManifest? LocalCorpus(string path) => System.Text.Json.JsonSerializer.Deserialize<CorpusManifest>(File.ReadAllText(path), RecipeJson.Options);
+}

@@ -1,0 +1,109 @@
+using System.Net;
+using System.Net.Sockets;
+using CramGrains.EndToEnd.Tests.Harness;
+
+namespace CramGrains.EndToEnd.Tests;
+
+/// <summary>What a user gets for input that cannot be used: an exit code that a script understands and a sentence that says what to do.</summary>
+[Trait("Category", "EndToEnd")]
+public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHome>
+{
+    private readonly Home _home = running.Home;
+
+    [Fact]
+    public async Task Submit_WrongCommandLineOrRecipe_IsRefusedAtOnce()
+    {
+        var corpus = SampleText.Write(_home.Folder, 200_000);
+        var before = await CountRunsAsync();
+        await RefusedAsync("there is no such file", "submit", Recipes.Tiny, "--corpus", "/no/such/file.txt");
+        await RefusedAsync("there is no such file", "submit", "/no/such/recipe.json");
+        await RefusedAsync("training.nonsense", "submit", Recipes.Tiny, "--corpus", corpus, "--set", "training.nonsense=1");
+        await RefusedAsync("training.mask_fraction must be in (0, 1)", "submit", Recipes.Tiny, "--corpus", corpus, "--set", "training.mask_fraction=25");
+        await RefusedAsync("budget", "submit", Recipes.Tiny, "--corpus", corpus, "--budget", "0s");
+        await RefusedAsync("There is no run", "show", "r-of-nobody");
+        Assert.Equal(before, await CountRunsAsync());
+    }
+
+    [Fact]
+    public async Task Submit_WrongGlueFile_IsRefusedBeforeAnyTraining()
+    {
+        var corpus = SampleText.Write(_home.Folder, 200_000);
+        var glue = SampleGlue.Write(_home.Folder);
+        var dev = Path.Combine(glue, "MRPC", "dev.tsv");
+        var good = await File.ReadAllTextAsync(dev, TestContext.Current.CancellationToken);
+
+        await File.WriteAllTextAsync(dev, good.Replace("Quality", "Label", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        await RefusedAsync("Quality", "submit", Recipes.Tiny, "--corpus", corpus, "--glue", glue);
+        await File.WriteAllTextAsync(dev, good.Replace("\n1\t", "\n7\t", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        await RefusedAsync("'7'", "submit", Recipes.Tiny, "--corpus", corpus, "--glue", glue);
+    }
+
+    [Fact]
+    public async Task Submit_UnusableCorpus_FailsTheRunWithItsReason()
+    {
+        await FailedAsync("is empty", "corpus-invalid", Write("empty.txt", []));
+        await FailedAsync("zero byte", "corpus-invalid", Write("binary.txt", [.. "text"u8, 0, .. "more"u8]));
+        await FailedAsync("iconv", "corpus-invalid", Write("latin1.txt", [.. "caf"u8, 0xE9, (byte)'\n']));
+        await FailedAsync("vocabulary_size", "corpus-invalid", Write("words.txt", [.. "one two three\n\nfour five six\n"u8]));
+        await FailedAsync("microbatch", "corpus-invalid", SampleText.Write(_home.Folder, 40_000), "--set", "training.microbatch_size=8192", "--set", "training.batch_size=8192");
+    }
+
+    [Fact]
+    public async Task Submit_TrainingThatDiverges_FailsWithStepRateAndGradientNorm() =>
+        // A decay above 1 / learning rate multiplies the weights at every step.
+        await FailedAsync(
+            "gradient norm", "non-finite-loss", SampleText.Write(_home.Folder, 200_000), "--budget", "30s",
+            "--set", "training.optimizer.learning_rate=10", "--set", "training.optimizer.weight_decay=10");
+
+    [Fact]
+    public async Task Up_HomeOrPortThatCannotBeHad_SaysWhich()
+    {
+        var file = Write("a-file", []);
+        var onFile = (await CramProcess.RunAsync(TimeSpan.FromMinutes(4), "up", "--home", Path.Combine(file, "home"))).Expect(2);
+        Assert.Contains("not writable", onFile.Errors, StringComparison.Ordinal);
+
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        await using var other = new Home();
+        Assert.Contains($"port {port} is in use", (await other.CramAsync("up", "--http-port", port)).Expect(2).Errors, StringComparison.Ordinal);
+
+        var second = await CramProcess.RunSiloAsync(TimeSpan.FromMinutes(4), "serve", "--home", _home.Folder);
+        Assert.Contains("in use by another silo", second.Expect(2).Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Runs_ClusterThatDoesNotAnswer_IsExitCodeThree()
+    {
+        var free = Write("unused", []); // a folder entry that no silo serves
+        using var closed = new TcpListener(IPAddress.Loopback, 0);
+        closed.Start();
+        var port = ((IPEndPoint)closed.LocalEndpoint).Port;
+        closed.Stop();
+        var answer = await CramProcess.RunAsync(TimeSpan.FromMinutes(4), "runs", "--cluster", $"127.0.0.1:{port}", "--home", free);
+        Assert.Contains($"127.0.0.1:{port}", answer.Expect(3).Errors, StringComparison.Ordinal);
+    }
+
+    private async Task RefusedAsync(string reason, params string[] arguments)
+    {
+        var refused = (await _home.CramAsync(arguments)).Expect(2);
+        Assert.Contains(reason, refused.Errors, StringComparison.Ordinal);
+    }
+
+    private async Task FailedAsync(string message, string reason, string corpus, params string[] more)
+    {
+        var report = (await _home.CramAsync(["submit", Recipes.Tiny, "--corpus", corpus, "--json", .. more])).Expect(1).Json;
+        Assert.Equal("failed", report.GetProperty("state").GetString());
+        Assert.Equal(reason, report.GetProperty("reason").GetString());
+        Assert.Contains(message, report.GetProperty("message").GetString(), StringComparison.Ordinal);
+    }
+
+    private async Task<int> CountRunsAsync() => (await _home.CramAsync("runs", "--json")).Expect(0).Json.GetArrayLength();
+
+    private string Write(string name, byte[] content)
+    {
+        var path = Path.Combine(_home.Folder, name);
+        File.WriteAllBytes(path, content);
+        return path;
+    }
+}

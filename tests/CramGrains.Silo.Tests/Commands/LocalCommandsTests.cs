@@ -1,0 +1,200 @@
+using System.Globalization;
+using CramGrains.Model.Evaluation;
+using CramGrains.Silo.Commands;
+
+namespace CramGrains.Silo.Tests.Commands;
+
+/// <summary>The commands that need no cluster, on one tiny run: pretrain, glue, predict, fill-mask, export, schedules.</summary>
+[Collection(nameof(ConsoleCollection))]
+public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("cram-local-test-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Pretrain_BudgetOfTokens_ReadsThemAndCountsCompute()
+    {
+        Assert.True(trained.Pretraining.Code == 0, trained.Pretraining.Error);
+        var result = trained.Pretraining.Json;
+        Assert.Equal("completed", result.GetProperty("outcome").GetString());
+        Assert.InRange(result.GetProperty("tokens_seen").GetInt64(), 4096 - (8 * 32) + 1, 4096);
+        // 6 x (4 x 32^2 + 32 x 64 + 32 x 32) + 6 x 70 x 32 x 0.25 + 12 x 32 x 32 operations a token, by hand
+        double flops = (6 * 7168) + (6 * 70 * 32 * 0.25) + (12 * 32 * 32);
+        Assert.Equal(flops * result.GetProperty("tokens_seen").GetInt64() / 1e18, result.GetProperty("compute").GetProperty("exaflop").GetDouble(), 1e-15);
+    }
+
+    [Fact]
+    public void Pretrain_BudgetUsedUp_GoesOnFromItsCheckpointAndTrainsNoMore()
+    {
+        var again = trained.Pretrain();
+        Assert.Equal(0, again.Code);
+        Assert.Contains("went on from", again.Error, StringComparison.Ordinal);
+        Assert.Equal(trained.Pretraining.Json.GetProperty("optimizer_steps").GetInt64(), again.Json.GetProperty("optimizer_steps").GetInt64());
+    }
+
+    [Fact]
+    public void Glue_RunBesideBaselines_IsATableAndFindsItsResultsAgain()
+    {
+        string[] arguments =
+        [
+            trained.Run, "--glue", trained.Glue, "--seeds", "2", "--baseline", "majority,untrained", "--device", "cpu", "--results", Path.Combine(_folder, "results"), "--set", "epochs=1",
+        ];
+        var first = TrainedRun.Call(GlueCommand.Run, arguments);
+        Assert.True(first.Code == 0, first.Error);
+        Assert.Contains("| task | metric | quickstart | untrained | majority |", first.Output, StringComparison.Ordinal);
+        Assert.Contains("| cola (subset) | mcc |", first.Output, StringComparison.Ordinal);
+        Assert.Contains("| 0.0 |\n", first.Output, StringComparison.Ordinal); // the majority's correlation
+        Assert.Contains("lacks their files: rte", first.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("(found)", first.Error, StringComparison.Ordinal);
+
+        var second = TrainedRun.Call(GlueCommand.Run, arguments);
+        Assert.Equal(first.Output, second.Output);
+        Assert.Equal(4, second.Error.Split("(found)").Length - 1);
+    }
+
+    [Fact]
+    public void Glue_Kept_IsWhatPredictAnswersWith()
+    {
+        string[] tune = [trained.Run, "--glue", trained.Glue, "--tasks", "cola", "--seeds", "1", "--keep", "--device", "cpu", "--json", "--set", "learning_rate=1e-2", "--set", "dropout=0", "--set", "epochs=5", "--set", "batch_size=4", "--set", "pooling=masked-mean"];
+        var scored = TrainedRun.Call(GlueCommand.Run, tune);
+        Assert.True(scored.Code == 0, scored.Error);
+        double mcc = scored.Json.GetProperty("models")[0].GetProperty("scores")[0].GetProperty("value").GetDouble();
+        Assert.True(mcc > 0.8, $"MCC is {mcc} on a task that one word decides.");
+
+        var answers = TrainedRun.Call(PredictCommand.Run, trained.Run, "--task", "cola", "--device", "cpu", "the story was good king", "the story was bad king");
+        Assert.True(answers.Code == 0, answers.Error);
+        Assert.Matches(@"^1 \(\d+\.\d %\): the story was good king\n0 \(\d+\.\d %\): the story was bad king\n$", answers.Output);
+
+        // A model card takes the run's own scores and says what they are of.
+        string exported = Path.Combine(_folder, "exported");
+        var export = TrainedRun.Call(ExportCommand.Run, trained.Run, exported);
+        Assert.True(export.Code == 0, export.Error);
+        string card = File.ReadAllText(Path.Combine(exported, "README.md"));
+        Assert.Contains("| cola | mcc |", card, StringComparison.Ordinal);
+        Assert.Contains("subset of the official data", card, StringComparison.Ordinal);
+        Assert.Contains("documents hold one of", card, StringComparison.Ordinal); // the decontamination report
+        Assert.DoesNotContain("| Held-out loss at 15 % masked | not known |", card, StringComparison.Ordinal);
+
+        var filled = TrainedRun.Call(FillMaskCommand.Run, exported, "the story was [MASK]", "--device", "cpu");
+        Assert.Equal(TrainedRun.Call(FillMaskCommand.Run, trained.Run, "the story was [MASK]", "--device", "cpu").Output, filled.Output);
+    }
+
+    [Fact]
+    public void Predict_NothingKept_SaysHowAndFineTunesWhereGlueIsGiven()
+    {
+        string copy = Path.Combine(_folder, "run");
+        foreach (string file in Directory.EnumerateFiles(trained.Run, "*", SearchOption.AllDirectories).Where(file => !file.Contains("fine-tuned", StringComparison.Ordinal)))
+        {
+            string target = Path.Combine(copy, Path.GetRelativePath(trained.Run, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+
+        var refused = TrainedRun.Call(PredictCommand.Run, copy, "--task", "cola", "--device", "cpu", "a film");
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("--keep", refused.Error, StringComparison.Ordinal);
+        var answered = TrainedRun.Call(PredictCommand.Run, copy, "--task", "cola", "--device", "cpu", "--glue", trained.Glue, "--json", "a film");
+        Assert.True(answered.Code == 0, answered.Error);
+        Assert.Contains(answered.Json.GetProperty("answer").GetString(), (string[])["0", "1"]);
+    }
+
+    [Fact]
+    public void FillMask_TextWithTwoMasks_ListsCandidatesOfBoth()
+    {
+        var filled = TrainedRun.Call(FillMaskCommand.Run, trained.Run, "the [MASK] was [MASK]", "--top", "3", "--device", "cpu", "--json");
+        Assert.True(filled.Code == 0, filled.Error);
+        var masks = filled.Json.GetProperty("masks");
+        Assert.Equal((2, 3), (masks.GetArrayLength(), masks[0].GetArrayLength()));
+        Assert.True(masks[0][0].GetProperty("probability").GetDouble() >= masks[0][1].GetProperty("probability").GetDouble());
+    }
+
+    [Fact]
+    public void Schedules_AllOrOneRecipe_AreWrittenAsSvg()
+    {
+        string file = Path.Combine(_folder, "all.svg");
+        Assert.Equal(0, TrainedRun.Call(SchedulesCommand.Run, "--all", "--out", file).Code);
+        Assert.Contains("cosine-annealing", File.ReadAllText(file), StringComparison.Ordinal);
+        var drawn = TrainedRun.Call(SchedulesCommand.Run, Path.Combine(trained.Run, "recipe.json"));
+        Assert.Contains("Schedules of quickstart", drawn.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WrongInput_OfAnyCommand_IsNamedWithExitCodeTwo()
+    {
+        (Func<string[], int> Command, string[] Arguments, string Expected)[] cases =
+        [
+            (GlueCommand.Run, [trained.Run], "--glue DIR is needed"),
+            (GlueCommand.Run, ["--glue", trained.Glue], "Name a model"),
+            (GlueCommand.Run, [trained.Run, "--glue", trained.Glue, "--baseline", "random"], "--baseline must be majority or untrained, got 'random'"),
+            (GlueCommand.Run, [trained.Run, "--glue", trained.Root, "--device", "cpu"], "has the files of none of the tasks"),
+            (GlueCommand.Run, [trained.Run, "--glue", trained.Glue, "--device", "tpu"], "--device must be cpu or cuda:N"),
+            (GlueCommand.Run, [trained.Run, "--glue", trained.Glue, "--device", "cpu", "--set", "epochs=9"], "fine_tuning.epochs must be in [1, 5], got 9"),
+            (GlueCommand.Run, [Path.Combine(trained.Root, "none"), "--glue", trained.Glue, "--device", "cpu"], "no such folder"),
+            (PredictCommand.Run, [trained.Run, "--task", "sst3", "--device", "cpu", "x"], "--task must be one of cola, sst2"),
+            (FillMaskCommand.Run, [trained.Run, "--device", "cpu", "no mask here"], "holds no [MASK]"),
+            (SchedulesCommand.Run, [], "Name a recipe"),
+            (PretrainCommand.Run, [Path.Combine(trained.Run, "recipe.json"), "--out", _folder, "--budget", "soon"], "budget: expected a time such as 60s"),
+        ];
+        Assert.All(cases, wrong =>
+        {
+            var outcome = TrainedRun.Call(wrong.Command, wrong.Arguments);
+            Assert.Equal(2, outcome.Code);
+            Assert.Contains(wrong.Expected, outcome.Error, StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public void Submit_TestFilesMissing_NamesEachBeforeAnyTraining()
+    {
+        var outcome = TrainedRun.Call(GlueCommand.Run, "submit", trained.Run, Path.Combine(_folder, "s.zip"), "--glue", trained.Glue, "--device", "cpu");
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains(Path.Combine("CoLA", "test.tsv"), outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("no folder 'RTE'", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("the diagnostic set is missing", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Submit_AllFilesThere_WritesAZipThatChecks()
+    {
+        string glue = Path.Combine(_folder, "glue"), zip = Path.Combine(_folder, "submission.zip");
+        WriteWholeGlue(glue);
+        string majority = string.Join(',', GlueTask.All.Select(task => task.Id).Where(id => id != "wnli"));
+        var written = TrainedRun.Call(GlueCommand.Run, "submit", trained.Run, zip, "--glue", glue, "--majority", majority, "--device", "cpu", "--set", "epochs=1");
+        Assert.True(written.Code == 0, written.Error);
+        Assert.Contains("11 files, 426,309 predictions", written.Output, StringComparison.Ordinal);
+        var check = TrainedRun.Call(GlueCommand.Run, "check", zip);
+        Assert.True(check.Code == 0, check.Error);
+
+        File.WriteAllText(zip, "no zip");
+        Assert.Equal(2, TrainedRun.Call(GlueCommand.Run, "check", zip).Code);
+    }
+
+    /// <summary>Every task with a few training rows and as many test rows as the server wants.</summary>
+    private static void WriteWholeGlue(string folder)
+    {
+        foreach (var task in GlueTask.All)
+        {
+            string place = Directory.CreateDirectory(Path.Combine(folder, task.Folder)).FullName;
+            string label = task.IsRegression ? "2.5" : task.Labels[0];
+            string header = task.SecondColumn is null ? $"index\t{task.FirstColumn}" : $"index\t{task.FirstColumn}\t{task.SecondColumn}";
+            foreach (var file in task.Evaluations.Prepend(task.Train))
+            {
+                Write(Path.Combine(place, file.FileName), task.Id == "cola" ? null : $"{header}\t{task.LabelColumn}", 6, i => task.Id == "cola"
+                    ? $"gj04\t{label}\t*\ta film"
+                    : $"{i}\ta film\t{(task.SecondColumn is null ? "" : "the story\t")}{label}");
+            }
+
+            foreach (var file in task.Tests)
+            {
+                Write(Path.Combine(place, file.FileName), header, file.OfficialRows, i => $"{i}\ta film{(task.SecondColumn is null ? "" : "\tthe story")}");
+            }
+        }
+
+        Directory.CreateDirectory(Path.Combine(folder, "AX"));
+        Write(Path.Combine(folder, "AX", "AX.tsv"), "index\tsentence1\tsentence2", 1104, i => $"{i}\ta film\tthe story");
+
+        static void Write(string path, string? header, int rows, Func<string, string> row) => File.WriteAllLines(
+            path, Enumerable.Range(0, rows).Select(i => (string?)row(i.ToString(CultureInfo.InvariantCulture))).Prepend(header).OfType<string>());
+    }
+}
