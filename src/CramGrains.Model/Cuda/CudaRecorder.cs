@@ -30,7 +30,6 @@ internal sealed class CudaRecorder(CudaDevice device) : IDisposable
         else
         {
             _graphs.Add(key, graph);
-            device.Driver.LaunchGraph(graph, 0);
         }
     }
 
@@ -47,6 +46,7 @@ internal sealed class CudaRecorder(CudaDevice device) : IDisposable
         }
     }
 
+    /// <summary>Records and runs the work once; when the answer is false, nothing has run.</summary>
     private bool TryRecord(Action work, out nint graph)
     {
         graph = 0;
@@ -61,6 +61,7 @@ internal sealed class CudaRecorder(CudaDevice device) : IDisposable
             device.Stream = 0;
             began = false;
             graph = device.Driver.EndCapture(_stream);
+            device.Driver.LaunchGraph(graph, 0);
             return true;
         }
         catch (CudaException)

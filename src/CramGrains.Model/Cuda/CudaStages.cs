@@ -8,6 +8,9 @@ internal sealed unsafe class CudaStages : Stages
 {
     private const int RowsPerBlock = 8, SquareBlocks = 1024, PositionBlocks = 256, StagingSlots = 3;
 
+    /// <summary>What the keys of kernels built with dropout, or with FP8 copies, end with.</summary>
+    private const string Drops = ".dropout", Copies = ".float8";
+
     private readonly CudaDevice _device;
     private readonly Dictionary<string, CudaKernel> _kernels;
     private readonly CudaRecorder _recorder;
@@ -18,6 +21,8 @@ internal sealed unsafe class CudaStages : Stages
     private readonly Tensor _normPartials, _normOffsets, _squares, _positionPartials, _embeddingPartials;
     private readonly nint[] _staging = new nint[StagingSlots], _stagingFree = new nint[StagingSlots];
     private readonly long _stagingBytes;
+    private Tensor? _matrices;
+    private Float8State? _matricesOf;
     private ParameterLayout? _normLayout;
     private int _slot;
 
@@ -28,11 +33,12 @@ internal sealed unsafe class CudaStages : Stages
     /// <param name="cacheFolder">Where compiled kernels and chosen algorithms are kept; null keeps none.</param>
     /// <param name="headWidth">Width of a classification head, 0 for none.</param>
     /// <param name="classes">Its outputs.</param>
-    public CudaStages(EncoderShape shape, Device device, CudaDevice cuda, int tokens, string? cacheFolder, int headWidth = 0, int classes = 0) : base(shape, device)
+    /// <param name="float8">Also the kernels that write FP8 copies.</param>
+    public CudaStages(EncoderShape shape, Device device, CudaDevice cuda, int tokens, string? cacheFolder, int headWidth = 0, int classes = 0, bool float8 = false) : base(shape, device)
     {
         (_device, _cacheFolder, _headWidth, _classes) = (cuda, cacheFolder, headWidth, classes);
         _recorder = new CudaRecorder(cuda);
-        _kernels = new(KernelLibrary.Load(cuda, [.. Requests(shape, headWidth, classes), .. SequenceRequests(shape, shape.Sequence, headWidth > 0)], cacheFolder));
+        _kernels = new(KernelLibrary.Load(cuda, [.. Requests(shape, headWidth, classes), .. SequenceRequests(shape, shape.Sequence, headWidth > 0, float8), .. float8 ? Float8Requests(shape) : []], cacheFolder));
         _products = new GemmRunner(cuda, device, cacheFolder);
         AllocatedBytes += GemmRunner.Bytes;
         // layernorm_backward fits twice on a multiprocessor; the optimizer's kernels eight times.
@@ -63,7 +69,7 @@ internal sealed unsafe class CudaStages : Stages
             base.Sequence = value;
             if (_kernels is not null && !_kernels.ContainsKey(At("attention_forward")))
             {
-                foreach ((string key, CudaKernel kernel) in KernelLibrary.Load(_device, SequenceRequests(Shape, value, _headWidth > 0), _cacheFolder))
+                foreach ((string key, CudaKernel kernel) in KernelLibrary.Load(_device, SequenceRequests(Shape, value, _headWidth > 0, float8: false), _cacheFolder))
                 {
                     _kernels.Add(key, kernel);
                 }
@@ -98,22 +104,38 @@ internal sealed unsafe class CudaStages : Stages
     }
 
     /// <summary>Kernels for rows of <paramref name="sequence"/> tokens; those with dropout beside the others, which keep their registers.</summary>
-    public static IReadOnlyList<KernelRequest> SequenceRequests(EncoderShape s, int sequence, bool dropout)
+    public static IReadOnlyList<KernelRequest> SequenceRequests(EncoderShape s, int sequence, bool dropout, bool float8)
     {
         (string, long) cols = ("COLS", s.Hidden), seq = ("SEQ", sequence), head = ("HEAD", s.HeadSize);
         int tile = sequence * s.HeadSize * 2, scores = sequence * sequence * 2;
-        KernelRequest Attention(string name, int shared, bool drops) => new(name, 2 * sequence, shared, seq, head, ("DROPOUT", drops ? 1 : 0))
-        {
-            Key = $"{name}.{sequence}{(drops ? ".dropout" : "")}",
-        };
+        KernelRequest Attention(string name, int shared, string variant) =>
+            new(name, 2 * sequence, shared, seq, head, ("DROPOUT", variant == Drops ? 1 : 0), ("FP8", variant == Copies ? 1 : 0)) { Key = $"{name}.{sequence}{variant}" };
         // With 64 channels the probabilities take the place of keys and values.
         int backward = (4 * tile) + (s.HeadSize == 64 ? scores : 2 * scores);
         return
         [
             new("embedding_forward", 256, 0, cols, seq) { Key = $"embedding_forward.{sequence}" },
             new("position_dot", 256, 0, cols, seq) { Key = $"position_dot.{sequence}" },
-            .. Enumerable.Range(0, dropout ? 2 : 1).SelectMany(
-                d => (KernelRequest[])[Attention("attention_forward", 3 * tile, d == 1), Attention("attention_backward", backward, d == 1)]),
+            .. ((string[])["", .. dropout ? [Drops] : (string[])[], .. float8 ? [Copies] : (string[])[]]).SelectMany(
+                v => (KernelRequest[])[Attention("attention_forward", 3 * tile, v), Attention("attention_backward", backward, v)]),
+        ];
+    }
+
+    /// <summary>Kernels that write FP8 copies beside what they make, and those of the copies' scales.</summary>
+    public static IReadOnlyList<KernelRequest> Float8Requests(EncoderShape s)
+    {
+        (string, long) cols = ("COLS", s.Hidden), half = ("HALF", s.Half), on = ("FP8", 1);
+        return
+        [
+            new("layernorm_forward", 256, 0, cols, on) { Key = "layernorm_forward" + Copies },
+            new("layernorm_backward", 256, 0, cols, on) { Key = "layernorm_backward" + Copies },
+            new("geglu_forward", 256, 0, half, on) { Key = "geglu_forward" + Copies },
+            new("geglu_backward", 256, 0, half, on) { Key = "geglu_backward" + Copies },
+            new("float8_copy", 256),
+            new("float8_transpose", 256),
+            new("float8_scales", 256),
+            new("float8_weight_amax", 256),
+            new("float8_weights", 256),
         ];
     }
 
@@ -138,13 +160,13 @@ internal sealed unsafe class CudaStages : Stages
     public override void Embedding(Tensor ids, Tensor word, Tensor table, Tensor scale, Tensor output, int rows) =>
         Launch(At("embedding_forward"), Grid.Cover(rows, RowsPerBlock), ids, word, table, scale, output, rows);
 
-    public override void Norm(Tensor x, Tensor weight, Tensor bias, Tensor y, Tensor mean, Tensor rstd, int rows) =>
-        Launch("layernorm_forward", Grid.Cover(rows, RowsPerBlock), x, weight, bias, y, mean, rstd, rows, Shape.Epsilon);
+    public override void Norm(Tensor x, Tensor weight, Tensor bias, Tensor? y, Tensor mean, Tensor rstd, int rows, Float8Copy? copy = null) => Launch(
+        "layernorm_forward" + Copying(copy), Grid.Cover(rows, RowsPerBlock), x, weight, bias, y, mean, rstd, rows, Shape.Epsilon, copy?.Data, copy?.Scale, copy?.Largest);
 
-    public override void NormBackward(Tensor dy, Tensor x, Tensor mean, Tensor rstd, Tensor weight, Tensor? residual, Tensor dx, int norm, int rows)
+    public override void NormBackward(Tensor dy, Tensor x, Tensor mean, Tensor rstd, Tensor weight, Tensor? residual, Tensor dx, int norm, int rows, Float8Copy? copy = null)
     {
         nint partial = TensorPointer.Of(_normPartials) + (nint)(4L * norm * _normBlocks * 2 * Shape.Hidden);
-        Launch("layernorm_backward", _normBlocks, dy, x, mean, rstd, weight, residual, dx, partial, rows);
+        Launch("layernorm_backward" + Copying(copy), _normBlocks, dy, x, mean, rstd, weight, residual, dx, partial, rows, copy?.Data, copy?.Scale, copy?.Largest);
     }
 
     public override void NormGradients(ParameterLayout layout, Tensor gradient, bool accumulate)
@@ -168,17 +190,61 @@ internal sealed unsafe class CudaStages : Stages
     public override void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k) =>
         Multiply(new(false, true, k, n, rows, CublasLt.Bfloat16, CublasLt.Bfloat16, CublasLt.Float32, accumulate), x, dy, dw, dw);
 
-    public override void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch, DropoutSite? dropout = null)
+    // Both operands of an FP8 product have the summed index innermost: the first is a transposed column-major matrix.
+    public override void Linear8(Float8Copy x, Float8Weight w, Tensor y, Tensor? residual, int rows, int n, int k) => MultiplyScaled(
+        new(true, false, n, rows, k, CublasLt.Float8E4M3, CublasLt.Float8E4M3, CublasLt.Bfloat16, residual is not null, FastAccumulation: true), w.Straight, w.Inverse, x, residual ?? y, y);
+
+    public override void LinearInputGradient8(Float8Copy dy, Float8Weight w, Tensor dx, int rows, int n, int k) => MultiplyScaled(
+        new(true, false, k, rows, n, CublasLt.Float8E4M3, CublasLt.Float8E5M2, CublasLt.Bfloat16, false, FastAccumulation: true), w.Transposed, w.Inverse, dy, dx, dx);
+
+    public override void LinearWeightGradient8(Tensor dyT, Float8Copy dy, Tensor xT, Float8Copy x, Tensor dw, bool accumulate, int rows, int n, int k) =>
+        _products.MultiplyScaled(
+            new(true, false, k, n, rows, CublasLt.Float8E4M3, CublasLt.Float8E5M2, CublasLt.Float32, accumulate, FastAccumulation: true),
+            TensorPointer.Of(xT), TensorPointer.Of(x.Inverse), TensorPointer.Of(dyT), TensorPointer.Of(dy.Inverse), TensorPointer.Of(dw), accumulate ? 1 : 0, TensorPointer.Of(dw));
+
+    public override void Copy8(Tensor x, Float8Copy copy, int rows, int columns) =>
+        Launch("float8_copy", _streamBlocks, x, copy.Data, copy.Scale, copy.Largest, rows * (columns / 8));
+
+    public override void Transpose8(Float8Copy copy, Tensor to, int rows, int columns) =>
+        Launch("float8_transpose", new Grid((columns + 63) / 64, (rows + 127) / 128), copy.Data, to, rows, columns);
+
+    public override void Float8Scale(Float8Scales s, int gradients, int headroom)
     {
-        DropoutSite drop = dropout.GetValueOrDefault();
-        Launch(At("attention_forward", dropout), new Grid(Shape.Heads, batch), qkv, lengths, output, lse, Shape.Heads, drop.State, drop.Site, drop.Threshold, drop.Scale);
+        int count = (int)s.Scales.numel();
+        Launch("float8_scales", Grid.Cover(count, 256), s.Largest, s.Scales, s.Inverses, count, gradients, headroom);
     }
 
-    public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor dqkv, int batch, DropoutSite? dropout = null)
+    public override void Float8Weights(FlatParameters p, Float8State state)
+    {
+        if (!ReferenceEquals(_matricesOf, state))
+        {
+            _matrices ??= Allocate(int64, state.Entries.Length * 3);
+            _matrices.copy_(tensor(state.Entries.SelectMany(e => (long[])[e.Offset, e.Shape[0] | (e.Shape[1] << 32), 0]).ToArray()));
+            _matricesOf = state;
+        }
+
+        int tiles = state.Entries.Max(e => (int)(((e.Shape[0] + 63) / 64) * ((e.Shape[1] + 63) / 64)));
+        Launch("float8_weight_amax", new Grid(64, state.Entries.Length), p.Working, _matrices, state.WeightScales.Largest);
+        Float8Scale(state.WeightScales, state.Entries.Length, 0);
+        Launch("float8_weights", new Grid(tiles, state.Entries.Length), p.Working, _matrices, state.WeightScales.Scales, state.Straight, state.Transposed);
+    }
+
+    public override Tensor AllocateFloat8(long count) => Allocate(ScalarType.Byte, count);
+
+    public override void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
     {
         DropoutSite drop = dropout.GetValueOrDefault();
         Launch(
-            At("attention_backward", dropout), new Grid(Shape.Heads, batch), qkv, lengths, output, lse, doutput, dqkv, Shape.Heads, drop.State, drop.Site, drop.Threshold, drop.Scale);
+            At("attention_forward") + Variant(dropout, copy), new Grid(Shape.Heads, batch), qkv, lengths, output, lse, Shape.Heads, drop.State, drop.Site, drop.Threshold, drop.Scale,
+            copy?.Data, copy?.Scale, copy?.Largest);
+    }
+
+    public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor? dqkv, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
+    {
+        DropoutSite drop = dropout.GetValueOrDefault();
+        Launch(
+            At("attention_backward") + Variant(dropout, copy), new Grid(Shape.Heads, batch), qkv, lengths, output, lse, doutput, dqkv, Shape.Heads,
+            drop.State, drop.Site, drop.Threshold, drop.Scale, copy?.Data, copy?.Scale, copy?.Largest);
     }
 
     public override void Dropout(Tensor x, Tensor? residual, Tensor y, DropoutSite site, int rows, int columns)
@@ -187,10 +253,11 @@ internal sealed unsafe class CudaStages : Stages
         Launch("dropout", Grid.Cover(packs, 256), x, residual, y, site.State, site.Site, site.Threshold, site.Scale, packs);
     }
 
-    public override void Geglu(Tensor u, Tensor y, int rows) => Launch("geglu_forward", Grid.Cover(rows * (long)Shape.Half / 8, 256), u, y, rows * (Shape.Half / 8));
+    public override void Geglu(Tensor u, Tensor? y, int rows, Float8Copy? copy = null) => Launch(
+        "geglu_forward" + Copying(copy), Grid.Cover(rows * (long)Shape.Half / 8, 256), u, y, rows * (Shape.Half / 8), copy?.Data, copy?.Scale, copy?.Largest);
 
-    public override void GegluBackward(Tensor u, Tensor dy, Tensor du, int rows) =>
-        Launch("geglu_backward", Grid.Cover(rows * (long)Shape.Half / 8, 256), u, dy, du, rows * (Shape.Half / 8));
+    public override void GegluBackward(Tensor u, Tensor dy, Tensor? du, int rows, Float8Copy? copy = null) => Launch(
+        "geglu_backward" + Copying(copy), Grid.Cover(rows * (long)Shape.Half / 8, 256), u, dy, du, rows * (Shape.Half / 8), copy?.Data, copy?.Scale, copy?.Largest);
 
     public override void Gather(Tensor x, Tensor positions, Tensor output, int rows) => Launch("gather_rows", Grid.Cover(rows, RowsPerBlock), x, positions, output, rows);
 
@@ -281,7 +348,15 @@ internal sealed unsafe class CudaStages : Stages
     private void Multiply(GemmShape shape, Tensor a, Tensor b, Tensor c, Tensor d) =>
         _products.Multiply(shape, TensorPointer.Of(a), TensorPointer.Of(b), shape.Accumulates ? 1 : 0, TensorPointer.Of(c), TensorPointer.Of(d));
 
-    private string At(string kernel, DropoutSite? dropout = null) => $"{kernel}.{Sequence}{(dropout is null ? "" : ".dropout")}";
+    private void MultiplyScaled(GemmShape shape, Tensor a, Tensor scaleA, Float8Copy b, Tensor c, Tensor d) => _products.MultiplyScaled(
+        shape, TensorPointer.Of(a), TensorPointer.Of(scaleA), TensorPointer.Of(b.Data), TensorPointer.Of(b.Inverse), TensorPointer.Of(c), shape.Accumulates ? 1 : 0, TensorPointer.Of(d));
+
+    private string At(string kernel) => $"{kernel}.{Sequence}";
+
+    private static string Copying(Float8Copy? copy) => copy is null ? "" : Copies;
+
+    private static string Variant(DropoutSite? dropout, Float8Copy? copy) => dropout is null ? Copying(copy)
+        : copy is null ? Drops : throw new NotSupportedException("There are no attention kernels with both dropout and FP8 copies.");
 
     private void Launch(string kernel, Grid grid, params ReadOnlySpan<KernelArgument> arguments) => _device.Launch(_kernels[kernel], grid, arguments);
 }

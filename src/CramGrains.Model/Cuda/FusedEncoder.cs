@@ -14,14 +14,16 @@ internal sealed class FusedEncoder
     private readonly FlatParameters _parameters;
     private readonly Activations _a;
     private readonly LayerWeights[] _layers;
+    private readonly Float8State? _float8;
     private readonly Tensor _table, _noPositions;
     private Tensor? _branch;
 
-    public FusedEncoder(Stages stages, FlatParameters parameters, Activations activations)
+    public FusedEncoder(Stages stages, FlatParameters parameters, Activations activations, Float8State? float8 = null)
     {
+        _float8 = float8;
         (_stages, _shape, _parameters, _a) = (stages, stages.Shape, parameters, activations);
         _table = stages.Allocate(stages.Master, _shape.Sequence, _shape.Hidden);
-        _noPositions = stages.Allocate(stages.Master, 1).fill_(1);
+        _noPositions = stages.AllocateFilled(stages.Master, 1, 1);
         _layers = [.. Enumerable.Range(0, _shape.Layers).Select(l => new LayerWeights(_parameters, $"layers.{l}."))];
         FillPositions();
     }
@@ -38,7 +40,8 @@ internal sealed class FusedEncoder
     /// <param name="dropout">The step's dropout; null for none.</param>
     public void Forward(Tensor ids, Tensor? lengths, int rows, DropoutStream? dropout)
     {
-        int d = _shape.Hidden, batch = rows / _stages.Sequence;
+        int d = _shape.Hidden, f = _shape.FeedForward, half = _shape.Half, batch = rows / _stages.Sequence;
+        bool narrow = _float8 is { Ready: true };
         _stages.Embedding(ids, _parameters.Product("word.weight"), _table, PositionScale, _a.Embedded, rows);
         Norm(_a.Embedded, _shape.EmbeddingNorm, _a.Stream[0], _a.EmbeddedStatistics, rows);
         if (dropout is not null)
@@ -48,15 +51,15 @@ internal sealed class FusedEncoder
 
         for (int l = 0; l < _shape.Layers; l++)
         {
-            (Activations.Layer a, LayerWeights w) = (_a.Layers[l], _layers[l]);
-            Norm(_a.Stream[l], 2 * l, a.Norm1, a.Statistics1, rows);
-            _stages.Linear(a.Norm1, w.Qkv, a.Qkv, null, rows, 3 * d, d);                                              // [T, 3 D]
-            _stages.Attention(a.Qkv, lengths, a.Attended, a.LogSums, batch, dropout?.At(1 + (3 * l)));                // [T, D]
-            Add(a.Attended, w.Out, a.Middle, _a.Stream[l], rows, d, dropout?.At(2 + (3 * l)));                        // [T, D]
-            Norm(a.Middle, (2 * l) + 1, a.Norm2, a.Statistics2, rows);
-            _stages.Linear(a.Norm2, w.In, a.Wide, null, rows, _shape.FeedForward, d);                                 // [T, F]
-            _stages.Geglu(a.Wide, a.Gated, rows);                                                                     // [T, F/2]
-            Add(a.Gated, w.FeedOut, _a.Stream[l + 1], a.Middle, rows, _shape.Half, dropout?.At(3 + (3 * l)));         // [T, D]
+            (Activations.Layer a, LayerWeights w, Float8State.Layer? q) = (_a.Layers[l], _layers[l], _float8?.Layers[l]);
+            Norm(_a.Stream[l], 2 * l, narrow ? null : a.Norm1, a.Statistics1, rows, q?.Norm1);
+            Product(a.Norm1, q?.Norm1, a.Norm1, w.Qkv, q?.Qkv, a.Qkv, null, rows, 3 * d, d);                                           // [T, 3 D]
+            _stages.Attention(a.Qkv, lengths, a.Attended, a.LogSums, batch, dropout?.At(1 + (3 * l)), q?.Attended);                    // [T, D]
+            Add(a.Attended, q?.Attended, q?.AttendedTransposed, w.Out, q?.Out, a.Middle, _a.Stream[l], rows, d, dropout?.At(2 + (3 * l))); // [T, D]
+            Norm(a.Middle, (2 * l) + 1, narrow ? null : a.Norm2, a.Statistics2, rows, q?.Norm2);
+            Product(a.Norm2, q?.Norm2, a.Norm2, w.In, q?.In, a.Wide, null, rows, f, d);                                                // [T, F]
+            _stages.Geglu(a.Wide, narrow ? null : a.Gated, rows, q?.Gated);                                                            // [T, F/2]
+            Add(a.Gated, q?.Gated, a.Gated, w.FeedOut, q?.FeedOut, _a.Stream[l + 1], a.Middle, rows, half, dropout?.At(3 + (3 * l)));  // [T, D]
         }
     }
 
@@ -68,25 +71,27 @@ internal sealed class FusedEncoder
     /// <param name="dropout">As in the forward pass.</param>
     public void Backward(EmbeddingIndex index, Tensor? lengths, int rows, bool add, DropoutStream? dropout)
     {
-        int d = _shape.Hidden, batch = rows / _stages.Sequence;
+        int d = _shape.Hidden, f = _shape.FeedForward, half = _shape.Half, batch = rows / _stages.Sequence;
+        bool narrow = _float8 is { Ready: true };
         Tensor dx = _a.StreamGradient, dn = _a.BranchGradient;
+        if (_float8 is not null)
+        {
+            _stages.Copy8(dx, _float8.Layers[^1].FeedOutGradient, rows, d);
+        }
+
         for (int l = _shape.Layers - 1; l >= 0; l--)
         {
-            (Activations.Layer a, LayerWeights w) = (_a.Layers[l], _layers[l]);
+            (Activations.Layer a, LayerWeights w, Float8State.Layer? q) = (_a.Layers[l], _layers[l], _float8?.Layers[l]);
             Tensor dy = Dropped(dx, rows, dropout?.At(3 + (3 * l)));
-            _stages.LinearInputGradient(dy, w.FeedOut, _a.GatedGradient, rows, d, _shape.Half);
-            _stages.LinearWeightGradient(dy, a.Gated, w.FeedOutGradient, add, rows, d, _shape.Half);
-            _stages.GegluBackward(a.Wide, _a.GatedGradient, a.Wide, rows);
-            _stages.LinearInputGradient(a.Wide, w.In, dn, rows, _shape.FeedForward, d);
-            _stages.LinearWeightGradient(a.Wide, a.Norm2, w.InGradient, add, rows, _shape.FeedForward, d);
-            NormBackward(dn, a.Middle, (2 * l) + 1, a.Statistics2, dx, dx, rows);
+            Gradients(dy, q?.FeedOutGradient, a.Gated, q?.Gated, a.Gated, w.FeedOut, q?.FeedOut, _a.GatedGradient, w.FeedOutGradient, add, rows, d, half);
+            _stages.GegluBackward(a.Wide, _a.GatedGradient, narrow ? null : a.Wide, rows, q?.WideGradient);
+            Gradients(a.Wide, q?.WideGradient, a.Norm2, q?.Norm2, a.Norm2, w.In, q?.In, dn, w.InGradient, add, rows, f, d);
+            NormBackward(dn, a.Middle, (2 * l) + 1, a.Statistics2, dx, dx, rows, q?.OutGradient);
             dy = Dropped(dx, rows, dropout?.At(2 + (3 * l)));
-            _stages.LinearInputGradient(dy, w.Out, dn, rows, d, d);
-            _stages.LinearWeightGradient(dy, a.Attended, w.OutGradient, add, rows, d, d);
-            _stages.AttentionBackward(a.Qkv, lengths, a.Attended, a.LogSums, dn, a.Qkv, batch, dropout?.At(1 + (3 * l)));
-            _stages.LinearInputGradient(a.Qkv, w.Qkv, dn, rows, 3 * d, d);
-            _stages.LinearWeightGradient(a.Qkv, a.Norm1, w.QkvGradient, add, rows, 3 * d, d);
-            NormBackward(dn, _a.Stream[l], 2 * l, a.Statistics1, dx, dx, rows);
+            Gradients(dy, q?.OutGradient, a.Attended, q?.Attended, q?.AttendedTransposed, w.Out, q?.Out, dn, w.OutGradient, add, rows, d, d);
+            _stages.AttentionBackward(a.Qkv, lengths, a.Attended, a.LogSums, dn, narrow ? null : a.Qkv, batch, dropout?.At(1 + (3 * l)), q?.QkvGradient);
+            Gradients(a.Qkv, q?.QkvGradient, a.Norm1, q?.Norm1, a.Norm1, w.Qkv, q?.Qkv, dn, w.QkvGradient, add, rows, 3 * d, d);
+            NormBackward(dn, _a.Stream[l], 2 * l, a.Statistics1, dx, dx, rows, l > 0 ? _float8?.Layers[l - 1].FeedOutGradient : null);
         }
 
         if (dropout is not null)
@@ -105,24 +110,53 @@ internal sealed class FusedEncoder
     }
 
     /// <summary>One of the encoder's norms, by its number in <see cref="ParameterLayout.Norms"/>.</summary>
-    public void Norm(Tensor x, int norm, Tensor y, Activations.Statistics s, int rows)
+    public void Norm(Tensor x, int norm, Tensor? y, Activations.Statistics s, int rows, Float8Copy? copy = null)
     {
         (ParameterLayout.Entry weight, ParameterLayout.Entry bias) = _parameters.Layout.Norms[norm];
-        _stages.Norm(x, _parameters.Weights[weight.Name], _parameters.Weights[bias.Name], y, s.Mean, s.Deviation, rows);
+        _stages.Norm(x, _parameters.Weights[weight.Name], _parameters.Weights[bias.Name], y, s.Mean, s.Deviation, rows, copy);
     }
 
     /// <summary>Its gradient; that of weight and bias waits until the end of <see cref="Backward"/>.</summary>
-    public void NormBackward(Tensor dy, Tensor x, int norm, Activations.Statistics s, Tensor? residual, Tensor dx, int rows) =>
-        _stages.NormBackward(dy, x, s.Mean, s.Deviation, _parameters.Weights[_parameters.Layout.Norms[norm].Weight.Name], residual, dx, norm, rows);
+    public void NormBackward(Tensor dy, Tensor x, int norm, Activations.Statistics s, Tensor? residual, Tensor dx, int rows, Float8Copy? copy = null) =>
+        _stages.NormBackward(dy, x, s.Mean, s.Deviation, _parameters.Weights[_parameters.Layout.Norms[norm].Weight.Name], residual, dx, norm, rows, copy);
 
     /// <summary>y = residual + dropout(x w^T)</summary>
-    private void Add(Tensor x, Tensor w, Tensor y, Tensor residual, int rows, int k, DropoutSite? site)
+    private void Add(Tensor x, Float8Copy? copy, Tensor? transposed, Tensor w, Float8Weight? narrow, Tensor y, Tensor residual, int rows, int k, DropoutSite? site)
     {
-        _stages.Linear(x, w, y, site is null ? residual : null, rows, _shape.Hidden, k);
+        Product(x, copy, transposed, w, narrow, y, site is null ? residual : null, rows, _shape.Hidden, k);
         if (site is { } drop)
         {
             _stages.Dropout(y, residual, y, drop, rows, _shape.Hidden);
         }
+    }
+
+    /// <summary>A forward product. In FP8 it leaves the transposed copy that the weight gradient will read; that takes the place of x itself where nothing else reads x.</summary>
+    private void Product(Tensor x, Float8Copy? copy, Tensor? transposed, Tensor w, Float8Weight? narrow, Tensor y, Tensor? residual, int rows, int n, int k)
+    {
+        if (_float8 is not { Ready: true })
+        {
+            _stages.Linear(x, w, y, residual, rows, n, k);
+            return;
+        }
+
+        _stages.Linear8(copy!, narrow!, y, residual, rows, n, k);
+        _stages.Transpose8(copy!, transposed!, rows, k);
+    }
+
+    /// <summary>The gradients at a product's input and at its matrix.</summary>
+    private void Gradients(
+        Tensor dy, Float8Copy? dyCopy, Tensor x, Float8Copy? xCopy, Tensor? xTransposed, Tensor w, Float8Weight? narrow, Tensor dx, Tensor dw, bool add, int rows, int n, int k)
+    {
+        if (_float8 is not { Ready: true } state)
+        {
+            _stages.LinearInputGradient(dy, w, dx, rows, n, k);
+            _stages.LinearWeightGradient(dy, x, dw, add, rows, n, k);
+            return;
+        }
+
+        _stages.LinearInputGradient8(dyCopy!, narrow!, dx, rows, n, k);
+        _stages.Transpose8(dyCopy!, state.GradientTransposed, rows, n);
+        _stages.LinearWeightGradient8(state.GradientTransposed, dyCopy!, xTransposed!, xCopy!, dw, add, rows, n, k);
     }
 
     /// <summary>The gradient of a branch before its dropout; without dropout that of the stream itself.</summary>

@@ -17,6 +17,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
     private readonly EmbeddingOrder _order;
     private readonly OptimizerRecipe _optimizer;
     private readonly FusedEncoder _encoder;
+    private readonly Float8State? _float8;
     private readonly Tensor _loss, _norm, _stepTensor;
     private readonly double _clip;
     private readonly float _zLoss;
@@ -34,7 +35,8 @@ public sealed partial class FusedEngine : IPretrainingEngine
         _a = new Activations(stages, _tokens, maximumMasked, _headChunk);
         _batch = new DeviceMicrobatch(stages, _tokens, maximumMasked);
         _order = new EmbeddingOrder(_shape.Vocabulary, _tokens);
-        _encoder = new FusedEncoder(stages, _parameters, _a);
+        _float8 = training.Precision == PrecisionKind.Float8 ? new Float8State(stages, _parameters, _tokens) : null;
+        _encoder = new FusedEncoder(stages, _parameters, _a, _float8);
         _loss = stages.Allocate(stages.Master);
         _norm = stages.Allocate(stages.Master);
         _stepTensor = stages.View(zeros([], int64));
@@ -55,6 +57,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
         ArgumentNullException.ThrowIfNull(microbatch);
         using var scope = NewDisposeScope();
         int rows = Begin(microbatch, _order);
+        _float8?.Next();
         _encoder.Forward(_batch.Index.Ids, null, rows, dropout: null);
         Head(microbatch.MaskedCount, (float)scale);
         Backward(rows);
@@ -88,6 +91,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
             _parameters,
             new(_optimizer.LearningRate * learningRateFactor, _optimizer.Beta1, _optimizer.Beta2, _optimizer.Epsilon, _optimizer.WeightDecay, _clip, _steps),
             _norm, live: null);
+        QuantizeWeights();
         // The next microbatch overwrites the gradients instead of adding to them, so they need no clearing.
         _gradientsHold = false;
         return _norm.clone().MoveToOuterDisposeScope();
@@ -98,6 +102,14 @@ public sealed partial class FusedEngine : IPretrainingEngine
 
     /// <summary>Accumulated gradients by name, for tests.</summary>
     internal Tensor GradientOf(string name) => _parameters.Gradients(name);
+
+    private void QuantizeWeights()
+    {
+        if (_float8 is not null)
+        {
+            _stages.Float8Weights(_parameters, _float8);
+        }
+    }
 
     private int Begin(MaskedMicrobatch microbatch, EmbeddingOrder? order)
     {

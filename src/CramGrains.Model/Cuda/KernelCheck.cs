@@ -14,7 +14,7 @@ public sealed record KernelAgreement(string Kernel, double Error, double Toleran
 }
 
 /// <summary>Holds every kernel to its twin on random inputs, with outputs poisoned before each run.</summary>
-public static class KernelCheck
+public static partial class KernelCheck
 {
     private const double Narrow = 1e-2, Wide = 1e-5;
 
@@ -46,11 +46,20 @@ public static class KernelCheck
         using var fineTuning = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, KernelChecks.HeadWidth, KernelChecks.Classes);
         var more = new KernelChecks(fineTuning, twin, rows);
         more.FineTuning();
-        return [.. check.Results, .. more.Results];
+        List<KernelAgreement> results = [.. check.Results, .. more.Results];
+        if (cuda.Architecture >= 89)
+        {
+            using var narrow = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, float8: true);
+            var last = new KernelChecks(narrow, twin, rows);
+            last.Float8();
+            results.AddRange(last.Results);
+        }
+
+        return results;
     }
 
     /// <summary>The checks themselves, over two implementations of the same stages.</summary>
-    internal sealed class KernelChecks(Stages fast, Stages plain, int batch)
+    internal sealed partial class KernelChecks(Stages fast, Stages plain, int batch)
     {
         public const int HeadWidth = 64, Classes = 3;
 

@@ -30,17 +30,18 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         output.narrow(0, 0, rows).copy_(e.view(rows, Shape.Hidden));
     }
 
-    public override void Norm(Tensor x, Tensor weight, Tensor bias, Tensor y, Tensor mean, Tensor rstd, int rows)
+    public override void Norm(Tensor x, Tensor weight, Tensor bias, Tensor? y, Tensor mean, Tensor rstd, int rows, Float8Copy? copy = null)
     {
         using var scope = NewDisposeScope();
         Tensor v = x.narrow(0, 0, rows).to(master), m = v.mean([1], keepdim: true), c = v - m;
         Tensor r = (c.square().mean([1], keepdim: true) + Shape.Epsilon).rsqrt();
-        y.narrow(0, 0, rows).copy_((c * r * weight) + bias);
+        Tensor scaled = Copied((c * r * weight) + bias, copy);
+        y?.narrow(0, 0, rows).copy_(scaled);
         mean.narrow(0, 0, rows).copy_(m.squeeze(1));
         rstd.narrow(0, 0, rows).copy_(r.squeeze(1));
     }
 
-    public override void NormBackward(Tensor dy, Tensor x, Tensor mean, Tensor rstd, Tensor weight, Tensor? residual, Tensor dx, int norm, int rows)
+    public override void NormBackward(Tensor dy, Tensor x, Tensor mean, Tensor rstd, Tensor weight, Tensor? residual, Tensor dx, int norm, int rows, Float8Copy? copy = null)
     {
         using var scope = NewDisposeScope();
         Tensor d = dy.narrow(0, 0, rows).to(master), r = rstd.narrow(0, 0, rows).unsqueeze(1);
@@ -48,7 +49,7 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         Tensor through = r * (g - g.mean([1], keepdim: true) - (xhat * (g * xhat).mean([1], keepdim: true)));
         Partial(norm, 0).copy_((d * xhat).sum([0L]));
         Partial(norm, 1).copy_(d.sum([0L]));
-        dx.narrow(0, 0, rows).copy_(residual is null ? through : through + residual.narrow(0, 0, rows));
+        dx.narrow(0, 0, rows).copy_(Copied(residual is null ? through : through + residual.narrow(0, 0, rows), copy));
     }
 
     public override void NormGradients(ParameterLayout layout, Tensor gradient, bool accumulate)
@@ -74,23 +75,91 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         dx.narrow(0, 0, rows).copy_(dy.narrow(0, 0, rows).matmul(w));
     }
 
+    public override void Linear8(Float8Copy x, Float8Weight w, Tensor y, Tensor? residual, int rows, int n, int k)
+    {
+        using var scope = NewDisposeScope();
+        Tensor product = (x.Data.narrow(0, 0, (long)rows * k).view(rows, k) * x.Inverse).matmul((w.Straight.view(n, k) * w.Inverse).t());
+        y.narrow(0, 0, rows).copy_(residual is null ? product : product + residual.narrow(0, 0, rows));
+    }
+
+    public override void LinearInputGradient8(Float8Copy dy, Float8Weight w, Tensor dx, int rows, int n, int k)
+    {
+        using var scope = NewDisposeScope();
+        dx.narrow(0, 0, rows).copy_((dy.Data.narrow(0, 0, (long)rows * n).view(rows, n) * dy.Inverse).matmul((w.Transposed.view(k, n) * w.Inverse).t()));
+    }
+
+    public override void LinearWeightGradient8(Tensor dyT, Float8Copy dy, Tensor xT, Float8Copy x, Tensor dw, bool accumulate, int rows, int n, int k)
+    {
+        using var scope = NewDisposeScope();
+        Tensor Read(Tensor t, int columns, Float8Copy c) => t.view(-1).narrow(0, 0, (long)rows * columns).view(columns, rows).to(master) * c.Inverse;
+        Add(dw, Read(dyT, n, dy).matmul(Read(xT, k, x).t()), accumulate);
+    }
+
+    public override void Copy8(Tensor x, Float8Copy copy, int rows, int columns)
+    {
+        using var scope = NewDisposeScope();
+        Copied(x.narrow(0, 0, rows).to(master), copy);
+    }
+
+    public override void Transpose8(Float8Copy copy, Tensor to, int rows, int columns)
+    {
+        using var scope = NewDisposeScope();
+        long count = (long)rows * columns;
+        to.view(-1).narrow(0, 0, count).copy_(copy.Data.narrow(0, 0, count).view(rows, columns).t().contiguous().view(-1));
+    }
+
+    public override void Float8Scale(Float8Scales scales, int gradients, int headroom)
+    {
+        using var scope = NewDisposeScope();
+        double[] largest = scales.Largest.to(float64).cpu().data<double>().ToArray(), now = scales.Scales.to(float64).cpu().data<double>().ToArray();
+        for (int i = 0; i < largest.Length; i++)
+        {
+            if (largest[i] > 0 && double.IsFinite(largest[i]))
+            {
+                now[i] = Math.ScaleB(1, Math.Clamp((i < gradients ? 7 : 14) - Math.ILogB((float)largest[i]) - headroom, -100, 100));
+            }
+        }
+
+        scales.Scales.copy_(tensor(now));
+        scales.Inverses.copy_(1 / tensor(now));
+        scales.Largest.zero_();
+    }
+
+    public override void Float8Weights(FlatParameters p, Float8State state)
+    {
+        using var scope = NewDisposeScope();
+        Tensor Matrix(ParameterLayout.Entry e) => p.Working.narrow(0, e.Offset, e.Count).view(e.Shape).to(master);
+        state.WeightScales.Largest.copy_(stack(state.Entries.Select(e => Matrix(e).abs().max()).ToArray()));
+        Float8Scale(state.WeightScales, state.Entries.Length, 0);
+        for (int i = 0; i < state.Entries.Length; i++)
+        {
+            ParameterLayout.Entry e = state.Entries[i];
+            Tensor rounded = Rounded(Matrix(e) * state.WeightScales.Scales[i], gradient: false);
+            state.Straight.narrow(0, e.Offset, e.Count).copy_(rounded.view(-1));
+            state.Transposed.narrow(0, e.Offset, e.Count).copy_(rounded.t().contiguous().view(-1));
+        }
+    }
+
+    /// <summary>Values in FP8 are kept as what they stand for.</summary>
+    public override Tensor AllocateFloat8(long count) => Allocate(master, count);
+
     public override void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k)
     {
         using var scope = NewDisposeScope();
         Add(dw, dy.narrow(0, 0, rows).to(master).t().matmul(x.narrow(0, 0, rows).to(master)), accumulate);
     }
 
-    public override void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch, DropoutSite? dropout = null)
+    public override void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
     {
         using var scope = NewDisposeScope();
         (Tensor q, Tensor k, Tensor v) = Split(qkv, batch);
         Tensor scores = Scores(q, k, lengths), l = scores.logsumexp(-1, keepdim: true), p = (scores - l).exp();
         Tensor o = (dropout is { } site ? p * Kept(site, batch) : p).matmul(v); // [B, H, S, K]
-        output.narrow(0, 0, batch * Sequence).copy_(o.transpose(1, 2).reshape(-1, Shape.Hidden));
+        output.narrow(0, 0, batch * Sequence).copy_(Copied(o.transpose(1, 2).reshape(-1, Shape.Hidden), copy));
         LogSums(lse, batch).copy_(l.squeeze(-1) / Math.Log(2));
     }
 
-    public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor dqkv, int batch, DropoutSite? dropout = null)
+    public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor? dqkv, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
     {
         using var scope = NewDisposeScope();
         int rows = batch * Sequence;
@@ -106,7 +175,8 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
 
         Tensor ds = p * (dp - delta) / Math.Sqrt(Shape.HeadSize);
         Tensor gradient = stack([ds.matmul(k), ds.transpose(-1, -2).matmul(q), used.transpose(-1, -2).matmul(d)]); // [3, B, H, S, K]
-        dqkv.narrow(0, 0, rows).copy_(gradient.permute(1, 3, 0, 2, 4).reshape(rows, 3 * Shape.Hidden));
+        Tensor flat = Copied(gradient.permute(1, 3, 0, 2, 4).reshape(rows, 3 * Shape.Hidden), copy);
+        dqkv?.narrow(0, 0, rows).copy_(flat);
     }
 
     public override void Dropout(Tensor x, Tensor? residual, Tensor y, DropoutSite site, int rows, int columns)
@@ -117,20 +187,22 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         y.narrow(0, 0, rows).copy_(residual is null ? dropped : dropped + residual.narrow(0, 0, rows));
     }
 
-    public override void Geglu(Tensor u, Tensor y, int rows)
+    public override void Geglu(Tensor u, Tensor? y, int rows, Float8Copy? copy = null)
     {
         using var scope = NewDisposeScope();
         Tensor v = u.narrow(0, 0, rows).to(master);
-        y.narrow(0, 0, rows).copy_(v.narrow(1, 0, Shape.Half) * nn.functional.gelu(v.narrow(1, Shape.Half, Shape.Half)));
+        Tensor gated = Copied(v.narrow(1, 0, Shape.Half) * nn.functional.gelu(v.narrow(1, Shape.Half, Shape.Half)), copy);
+        y?.narrow(0, 0, rows).copy_(gated);
     }
 
-    public override void GegluBackward(Tensor u, Tensor dy, Tensor du, int rows)
+    public override void GegluBackward(Tensor u, Tensor dy, Tensor? du, int rows, Float8Copy? copy = null)
     {
         using var scope = NewDisposeScope();
         Tensor all = u.narrow(0, 0, rows).to(master), d = dy.narrow(0, 0, rows).to(master);
         Tensor value = all.narrow(1, 0, Shape.Half), gate = all.narrow(1, Shape.Half, Shape.Half);
         Tensor cdf = (1 + (gate / Math.Sqrt(2)).erf()) / 2, pdf = (gate.square() / -2).exp() / Math.Sqrt(2 * Math.PI);
-        du.narrow(0, 0, rows).copy_(cat([d * gate * cdf, d * value * (cdf + (gate * pdf))], 1));
+        Tensor gradient = Copied(cat([d * gate * cdf, d * value * (cdf + (gate * pdf))], 1), copy);
+        du?.narrow(0, 0, rows).copy_(gradient);
     }
 
     public override void Gather(Tensor x, Tensor positions, Tensor output, int rows)
@@ -236,6 +308,27 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
     public override void RefreshWorking(FlatParameters p) => p.Working.copy_(p.Masters);
 
     private Tensor Partial(int norm, int which) => NormPartials.select(0, norm).select(0, which);
+
+    /// <summary>Writes the FP8 copy of a stage's result, if it is to have one, and returns the result.</summary>
+    private static Tensor Copied(Tensor value, Float8Copy? copy)
+    {
+        if (copy is not null)
+        {
+            copy.Data.narrow(0, 0, value.numel()).copy_(Rounded(value * copy.Scale, copy.Gradient).contiguous().view(-1));
+            copy.Largest.copy_(maximum(copy.Largest, value.abs().max()));
+        }
+
+        return value;
+    }
+
+    /// <summary>To the nearest value of e5m2 or e4m3, ties to even, clipped to the largest (Micikevicius et al. 2022, section 3).</summary>
+    internal static Tensor Rounded(Tensor x, bool gradient)
+    {
+        (double most, int lowest, int digits) = gradient ? (57344.0, -14, 2) : (448.0, -6, 3);
+        Tensor clipped = x.clamp(-most, most), exponent = clipped.abs().clamp_min(Math.ScaleB(1, lowest)).log2().floor();
+        Tensor quantum = pow(2.0, exponent - digits);
+        return (clipped / quantum).round() * quantum; // rounds half to even
+    }
 
     private static void Add(Tensor to, Tensor value, bool accumulate)
     {

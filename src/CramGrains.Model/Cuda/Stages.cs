@@ -5,7 +5,8 @@ namespace CramGrains.Model.Cuda;
 
 /// <summary>The arithmetic that <see cref="FusedEngine"/> is made of, one method a stage. <see cref="CudaStages"/> runs kernels; <see cref="PlainStages"/>
 /// is their twin in plain TorchSharp, on any device and in any precision, and the meaning of each stage is defined there.</summary>
-/// <remarks>All outputs are preallocated. T is rows times S; matrices are row-major; weights are [out, in].</remarks>
+/// <remarks>All outputs are preallocated. T is rows times S; matrices are row-major; weights are [out, in]. An output that may be null is left out when only its
+/// FP8 copy is wanted.</remarks>
 internal abstract class Stages : IDisposable
 {
     private readonly List<Tensor> _owned = [];
@@ -37,6 +38,17 @@ internal abstract class Stages : IDisposable
         return t;
     }
 
+    /// <summary>Room for so many FP8 values.</summary>
+    public abstract Tensor AllocateFloat8(long count);
+
+    /// <summary>A buffer as of <see cref="Allocate"/> with one value everywhere.</summary>
+    public Tensor AllocateFilled(ScalarType type, double value, params long[] shape)
+    {
+        Tensor t = Allocate(type, shape);
+        t.fill_(value); // what this returns belongs to the dispose scope around; the buffer must not
+        return t;
+    }
+
     /// <summary>A view that lives as long as this object.</summary>
     public Tensor View(Tensor view)
     {
@@ -54,10 +66,10 @@ internal abstract class Stages : IDisposable
     public abstract void Embedding(Tensor ids, Tensor word, Tensor table, Tensor scale, Tensor output, int rows);
 
     /// <summary>Layer norm over D; means and reciprocal deviations are kept.</summary>
-    public abstract void Norm(Tensor x, Tensor weight, Tensor bias, Tensor y, Tensor mean, Tensor rstd, int rows);
+    public abstract void Norm(Tensor x, Tensor weight, Tensor bias, Tensor? y, Tensor mean, Tensor rstd, int rows, Float8Copy? copy = null);
 
     /// <summary>dx = residual + gradient through the norm (residual may be null or dx itself); the weight and bias gradients wait in slot <paramref name="norm"/>.</summary>
-    public abstract void NormBackward(Tensor dy, Tensor x, Tensor mean, Tensor rstd, Tensor weight, Tensor? residual, Tensor dx, int norm, int rows);
+    public abstract void NormBackward(Tensor dy, Tensor x, Tensor mean, Tensor rstd, Tensor weight, Tensor? residual, Tensor dx, int norm, int rows, Float8Copy? copy = null);
 
     /// <summary>Moves every norm's waiting gradients into the flat gradient, to where <paramref name="layout"/> has them, adding where <paramref name="accumulate"/>.</summary>
     public abstract void NormGradients(ParameterLayout layout, Tensor gradient, bool accumulate);
@@ -68,20 +80,42 @@ internal abstract class Stages : IDisposable
     /// <summary>dx[rows, k] = dy[rows, n] w[n, k]</summary>
     public abstract void LinearInputGradient(Tensor dy, Tensor w, Tensor dx, int rows, int n, int k);
 
+    /// <summary><see cref="Linear"/> on FP8 copies.</summary>
+    public abstract void Linear8(Float8Copy x, Float8Weight w, Tensor y, Tensor? residual, int rows, int n, int k);
+
+    /// <summary><see cref="LinearInputGradient"/> on FP8 copies.</summary>
+    public abstract void LinearInputGradient8(Float8Copy dy, Float8Weight w, Tensor dx, int rows, int n, int k);
+
+    /// <summary><see cref="LinearWeightGradient"/> on FP8 copies that were transposed: dyT is [n, rows], xT [k, rows].</summary>
+    public abstract void LinearWeightGradient8(Tensor dyT, Float8Copy dy, Tensor xT, Float8Copy x, Tensor dw, bool accumulate, int rows, int n, int k);
+
+    /// <summary>The FP8 copy of a tensor that no stage makes with it.</summary>
+    public abstract void Copy8(Tensor x, Float8Copy copy, int rows, int columns);
+
+    /// <summary>to[columns, rows] = the copy[rows, columns]. Any buffer of enough bytes will do.</summary>
+    public abstract void Transpose8(Float8Copy copy, Tensor to, int rows, int columns);
+
+    /// <summary>New scales, powers of two, from the largest magnitudes, which are cleared. The first <paramref name="gradients"/> tensors are e4m3, the others e5m2;
+    /// <paramref name="headroom"/> binary orders stay free. A tensor of zeros keeps its scale.</summary>
+    public abstract void Float8Scale(Float8Scales scales, int gradients, int headroom);
+
+    /// <summary>FP8 copies of the working matrices, each with a scale of its own largest magnitude.</summary>
+    public abstract void Float8Weights(FlatParameters p, Float8State state);
+
     /// <summary>dw[n, k] (+)= dy[rows, n]^T x[rows, k], in the master type.</summary>
     public abstract void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k);
 
     /// <summary>Softmax attention; qkv [B, S, 3, H, K], out [B, S, H, K], lse [B, H, S] in base 2. <paramref name="lengths"/> (int32 [B], or null) hides keys from there on.</summary>
-    public abstract void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch, DropoutSite? dropout = null);
+    public abstract void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch, DropoutSite? dropout = null, Float8Copy? copy = null);
 
     /// <summary>Gradient of attention; dqkv may be qkv.</summary>
-    public abstract void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor dqkv, int batch, DropoutSite? dropout = null);
+    public abstract void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor? dqkv, int batch, DropoutSite? dropout = null, Float8Copy? copy = null);
 
     /// <summary>y[T, F/2] = u[:, :F/2] * gelu(u[:, F/2:])</summary>
-    public abstract void Geglu(Tensor u, Tensor y, int rows);
+    public abstract void Geglu(Tensor u, Tensor? y, int rows, Float8Copy? copy = null);
 
     /// <summary>Gradient of the gated unit; du may be u.</summary>
-    public abstract void GegluBackward(Tensor u, Tensor dy, Tensor du, int rows);
+    public abstract void GegluBackward(Tensor u, Tensor dy, Tensor? du, int rows, Float8Copy? copy = null);
 
     /// <summary>out[i] = x[positions[i]], zero where the position is -1.</summary>
     public abstract void Gather(Tensor x, Tensor positions, Tensor output, int rows);

@@ -77,7 +77,7 @@ public sealed record ModelCard(
             Line("```python");
             Line("from transformers import AutoModelForMaskedLM, AutoTokenizer");
             Line();
-            Line("tokenizer = AutoTokenizer.from_pretrained(FOLDER)");
+            Line($"tokenizer = AutoTokenizer.from_pretrained(FOLDER{trust})");
             Line($"model = AutoModelForMaskedLM.from_pretrained(FOLDER{trust})");
             Line("```");
             Line();

@@ -20,8 +20,7 @@ internal static class ArtefactHosting
         services.AddSingleton<Deliveries>();
         services.AddSingleton<CorpusCopies>();
         services.AddSingleton<CheckpointCopies>();
-        services.AddSingleton<LocalSources>();
-        services.TryAddSingleton<ISourceFinder>(services => services.GetRequiredService<LocalSources>());
+        services.TryAddSingleton<ISourceFinder, LocalSources>();
         services.TryAddSingleton<IWorkPlacement, WorkWhereDataIs>();
         services.AddSingleton<RetentionSweeper>();
         services.AddHostedService(services => services.GetRequiredService<RetentionSweeper>());

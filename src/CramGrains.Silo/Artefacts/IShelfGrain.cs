@@ -1,4 +1,3 @@
-using CramGrains.Interfaces.Runs;
 using CramGrains.Model.Recipes;
 
 namespace CramGrains.Silo.Artefacts;
@@ -15,7 +14,23 @@ internal interface IShelfGrain : IGrainWithStringKey
     [Alias("OfferGlue"), ResponseTimeout("00:00:20")]
     Task<ArtefactManifest?> OfferGlueAsync(string folder, GlueTaskName task);
 
-    /// <summary>Looks on this machine's disk for what a submit names by path.</summary>
-    [Alias("FindSources"), ResponseTimeout("00:00:20")]
-    Task<FoundSources> FindSourcesAsync(SubmitRun request);
+    /// <summary>Names the corpus of a recipe by this machine's files, those of GLUE included that it must not hold sentences of.</summary>
+    [Alias("NameCorpus"), ResponseTimeout("00:00:10")]
+    Task<CorpusNaming> NameCorpusAsync(string recipeJson, string? glueFolder);
+
+    /// <summary>Which of the tasks a folder of this machine holds files for, and what is wrong with those; null when there is no such folder here.</summary>
+    [Alias("PlanGlue"), ResponseTimeout("00:00:20")]
+    Task<GluePlan?> PlanGlueAsync(IReadOnlyList<GlueTaskName> wanted, string folder);
 }
+
+/// <param name="Digest">Name of the corpus request; null when it cannot be made of this machine's files.</param>
+/// <param name="Problems">Why not.</param>
+[GenerateSerializer, Immutable, Alias("cram.CorpusNaming")]
+internal sealed record CorpusNaming([property: Id(0)] string? Digest, [property: Id(1)] IReadOnlyList<string> Problems);
+
+/// <param name="Tasks">Tasks in kebab case.</param>
+/// <param name="Notices">About those that cannot be run.</param>
+/// <param name="Problems">What is wrong with files of those that should be; empty when all can be read.</param>
+[GenerateSerializer, Immutable, Alias("cram.GluePlan")]
+internal sealed record GluePlan(
+    [property: Id(0)] IReadOnlyList<string> Tasks, [property: Id(1)] IReadOnlyList<string> Notices, [property: Id(2)] IReadOnlyList<string> Problems);

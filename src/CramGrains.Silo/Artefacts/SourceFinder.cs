@@ -1,4 +1,3 @@
-using CramGrains.Interfaces.Runs;
 using CramGrains.Model.Recipes;
 using CramGrains.Silo.Data;
 using CramGrains.Silo.Evaluation;
@@ -7,81 +6,96 @@ using Microsoft.Extensions.Options;
 
 namespace CramGrains.Silo.Artefacts;
 
-/// <summary>Where the files that a submit names lie, and what is there.</summary>
-/// <param name="Machine">The machine that has them.</param>
-/// <param name="CorpusRequest">Names the corpus; null when it cannot be made of that machine's files.</param>
-/// <param name="GlueTasks">GLUE tasks that can be run, in kebab case.</param>
-/// <param name="Notices">About tasks that cannot.</param>
+/// <summary>Where the files that a submit names lie.</summary>
+/// <param name="Machine">The machine that has the corpus's sources.</param>
+/// <param name="CorpusRequest">Names the corpus; null when no machine has its sources.</param>
+/// <param name="Glue">Tasks that can be run, and notices.</param>
 /// <param name="Problems">Why the run cannot be accepted; empty when it can.</param>
-[GenerateSerializer, Immutable, Alias("cram.FoundSources")]
-internal sealed record FoundSources(
-    [property: Id(0)] string Machine,
-    [property: Id(1)] string? CorpusRequest,
-    [property: Id(2)] IReadOnlyList<string> GlueTasks,
-    [property: Id(3)] IReadOnlyList<string> Notices,
-    [property: Id(4)] IReadOnlyList<string> Problems);
+internal sealed record FoundSources(string Machine, string? CorpusRequest, GluePlan Glue, IReadOnlyList<string> Problems);
 
 /// <summary>Finds the machine whose disk has what a submit names by path: this one if it has it, else any other that is up.</summary>
 internal interface ISourceFinder
 {
-    /// <param name="recipe">The run's recipe.</param>
-    /// <param name="request">What was submitted.</param>
-    Task<FoundSources> FindAsync(Recipe recipe, SubmitRun request);
+    Task<FoundSources> FindAsync(Recipe recipe, string? glueFolder);
 }
 
-/// <summary>Looks on this machine's disk only.</summary>
+/// <summary>For a silo that is a cluster of its own: there is only this disk.</summary>
 internal sealed class LocalSources(IOptions<SiloOptions> silo) : ISourceFinder
 {
-    public async Task<FoundSources> FindAsync(Recipe recipe, SubmitRun request)
+    public async Task<FoundSources> FindAsync(Recipe recipe, string? glueFolder)
     {
-        (string? corpus, IReadOnlyList<string> problems) = CorpusRequest.Name(recipe.Corpus, request.GlueFolder);
-        if (request.GlueFolder is { } folder && !Directory.Exists(folder))
+        (string? request, IReadOnlyList<string> problems) = CorpusRequest.Name(recipe.Corpus, glueFolder);
+        if (glueFolder is not null && !Directory.Exists(glueFolder))
         {
-            problems = [.. problems, $"GLUE folder {folder} does not exist on {silo.Value.Machine}. Give the folder that holds CoLA/, MRPC/ and so on."];
+            problems = [.. problems, $"GLUE folder {glueFolder} does not exist on {silo.Value.Machine}. Give the folder that holds CoLA/, MRPC/ and so on."];
         }
 
-        if (problems.Count > 0)
-        {
-            return new FoundSources(silo.Value.Machine, null, [], [], problems);
-        }
-
-        (IReadOnlyList<string> tasks, IReadOnlyList<string> notices) = GlueFiles.Plan(recipe.FineTuning.Tasks, request.GlueFolder);
-        // All of GLUE takes seconds to read, which is too long for a turn of a grain.
-        problems = await Task.Run(() => GlueFiles.Problems(recipe.FineTuning.Tasks, tasks, request.GlueFolder));
-        return new FoundSources(silo.Value.Machine, corpus, tasks, notices, problems);
+        // All of GLUE takes seconds to read, which is too long for a turn of the grain that asks.
+        GluePlan glue = problems.Count == 0 ? await Task.Run(() => GlueFiles.Plan(recipe.FineTuning.Tasks, glueFolder)) : new GluePlan([], [], []);
+        return new FoundSources(silo.Value.Machine, request, glue, [.. problems, .. glue.Problems]);
     }
 }
 
-/// <summary>Looks here, then asks the other machines, until one has both the corpus's sources and the GLUE files.</summary>
-internal sealed class ClusterSources(LocalSources here, IMachines machines, IGrainFactory grains) : ISourceFinder
+/// <summary>For a member of a cluster: asks the other machines too.</summary>
+internal sealed class ClusterSources(IMachines machines, IGrainFactory grains, IOptions<SiloOptions> silo) : ISourceFinder
 {
-    public async Task<FoundSources> FindAsync(Recipe recipe, SubmitRun request)
+    public async Task<FoundSources> FindAsync(Recipe recipe, string? glueFolder)
     {
-        FoundSources found = await here.FindAsync(recipe, request);
+        string own = silo.Value.Machine;
+        string[] all = [own, .. machines.Alive.Keys.Where(machine => machine != own).Order(StringComparer.Ordinal)];
+        string json = RecipeJson.ToCanonicalJson(recipe);
         var problems = new List<string>();
-        foreach (string machine in machines.Alive.Keys.Where(machine => machine != machines.Own).Order(StringComparer.Ordinal).Prepend(machines.Own))
+        (string machine, string? request) = (own, null);
+        foreach (string asked in all)
         {
-            if (machine != machines.Own)
+            CorpusNaming? named = await AskAsync<CorpusNaming>(async () => await grains.GetGrain<IShelfGrain>($"{asked}/shelf").NameCorpusAsync(json, glueFolder));
+            if (named?.Digest is not null)
             {
-                try
-                {
-                    found = await grains.GetGrain<IShelfGrain>($"{machine}/shelf").FindSourcesAsync(request);
-                }
-                catch (Exception problem) when (problem is OrleansException or TimeoutException)
-                {
-                    problems.Add($"{machine} does not answer");
-                    continue;
-                }
+                (machine, request) = (asked, named.Digest);
+                break;
             }
 
-            if (found.Problems.Count == 0)
-            {
-                return found;
-            }
-
-            problems.AddRange(found.Problems.Select(problem => $"{machine}: {problem}"));
+            problems.AddRange(named?.Problems.Select(problem => $"{asked}: {problem}") ?? [$"{asked}: does not answer"]);
         }
 
-        return found with { Problems = problems };
+        if (request is not null)
+        {
+            problems.Clear();
+        }
+
+        GluePlan? glue = null;
+        if (glueFolder is null)
+        {
+            glue = GlueFiles.Plan(recipe.FineTuning.Tasks, null);
+        }
+        else
+        {
+            foreach (string asked in all)
+            {
+                if ((glue = await AskAsync(() => grains.GetGrain<IShelfGrain>($"{asked}/shelf").PlanGlueAsync(recipe.FineTuning.Tasks, glueFolder))) is not null)
+                {
+                    break;
+                }
+            }
+        }
+
+        if (glue is null)
+        {
+            problems.Add($"GLUE folder {glueFolder} does not exist on any machine that is up ({string.Join(", ", all)}). Give the folder that holds CoLA/, MRPC/ and so on.");
+        }
+
+        return new FoundSources(machine, request, glue ?? new GluePlan([], [], []), [.. problems, .. glue?.Problems ?? []]);
+    }
+
+    private static async Task<T?> AskAsync<T>(Func<Task<T?>> ask) where T : class
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (Exception problem) when (problem is OrleansException or TimeoutException)
+        {
+            return null;
+        }
     }
 }

@@ -25,6 +25,7 @@ internal static class GlueCommand
         var overrides = new Option<string[]>("--set") { Description = "A fine-tuning setting, such as learning_rate=2e-5 or pooling=masked-mean; may be repeated." };
         var results = new Option<string?>("--results") { Description = "Folder that keeps every result, one folder a model: run again, it goes on where it was. A run's own results are kept beside it." };
         var keep = new Option<bool>("--keep") { Description = "Keeps the fine-tuned model of each task's first seed beside the run (or in --results), for cram predict." };
+        var found = new Option<bool>("--found-only") { Description = "Runs nothing: the table of the results that are there." };
         var home = HomeOption();
         var device = LocalDevice.Option();
         var json = new Option<bool>("--json") { Description = "Print one JSON object on standard output." };
@@ -32,7 +33,7 @@ internal static class GlueCommand
             "Fine-tunes and scores models on GLUE with one setting for all tasks, on this machine.\n\nExamples:\n  cram glue ~/.cramgrains/runs/r-1 --glue ~/glue --baseline majority --baseline untrained\n"
             + "  cram glue --model bert-base-uncased/ --glue ~/glue --tasks cola,mrpc --seeds 3 --set learning_rate=2e-5 --set batch_size=32")
         {
-            models, named, glue, tasks, seeds, baseline, overrides, results, keep, home, device, json, GlueSubmitCommand.Create(), GlueSubmitCommand.CreateCheck(),
+            models, named, glue, tasks, seeds, baseline, overrides, results, keep, found, home, device, json, GlueSubmitCommand.Create(), GlueSubmitCommand.CreateCheck(),
         };
         command.SetAction(parsed =>
         {
@@ -48,9 +49,9 @@ internal static class GlueCommand
                 var recipe = Settings(opened.FirstOrDefault()?.Recipe, parsed.GetValue(overrides) ?? [], parsed.GetValue(seeds), parsed.GetValue(tasks) ?? []);
                 LocalDevice.UntilInterrupted(stop =>
                 {
-                    var runs = new GlueRuns(recipe, folder, place, parsed.GetValue(results), parsed.GetValue(keep), Console.Error.WriteLine, stop);
+                    var runs = new GlueRuns(recipe, folder, place, parsed.GetValue(results), parsed.GetValue(keep), parsed.GetValue(found), Console.Error.WriteLine, stop);
                     var table = runs.Evaluate(opened, wantedBaselines);
-                    Console.WriteLine(parsed.GetValue(json) ? Json(table, recipe, runs.Tasks) : GlueTable.Markdown(table));
+                    Console.WriteLine(parsed.GetValue(json) ? Json(table, recipe, runs.Tasks) : GlueTable.Markdown([.. table.Where(model => model.Scores.Count > 0)]));
                 });
             }
             finally

@@ -17,6 +17,7 @@ internal sealed class GlueRuns
     private readonly torch.Device _device;
     private readonly string? _resultsFolder;
     private readonly bool _keep;
+    private readonly bool _foundOnly;
     private readonly Action<string> _say;
     private readonly CancellationToken _stop;
 
@@ -25,12 +26,13 @@ internal sealed class GlueRuns
     /// <param name="device">Where to compute.</param>
     /// <param name="resultsFolder">Keeps results, one folder a model; null keeps those of runs alone, beside them.</param>
     /// <param name="keep">Keeps the first seed's fine-tuned models.</param>
+    /// <param name="foundOnly">Runs nothing: only results that are there.</param>
     /// <param name="say">Told of each fine-tuning in one line.</param>
     /// <param name="stop">Ends between steps.</param>
     /// <exception cref="GlueException">None of the tasks has its files there.</exception>
-    public GlueRuns(FineTuningRecipe recipe, string glueFolder, torch.Device device, string? resultsFolder, bool keep, Action<string> say, CancellationToken stop)
+    public GlueRuns(FineTuningRecipe recipe, string glueFolder, torch.Device device, string? resultsFolder, bool keep, bool foundOnly, Action<string> say, CancellationToken stop)
     {
-        (_recipe, _glueFolder, _device, _resultsFolder, _keep, _say, _stop) = (recipe, glueFolder, device, resultsFolder, keep, say, stop);
+        (_recipe, _glueFolder, _device, _resultsFolder, _keep, _foundOnly, _say, _stop) = (recipe, glueFolder, device, resultsFolder, keep, foundOnly, say, stop);
         var available = GlueReader.Available(glueFolder);
         Tasks = [.. recipe.Tasks.Where(available.Contains)];
         string[] missing = [.. recipe.Tasks.Except(available).Select(task => GlueTask.Of(task).Id)];
@@ -57,18 +59,17 @@ internal sealed class GlueRuns
             columns.Add(UntrainedColumn(models[0]));
         }
 
-        var majority = new List<SeededScore>();
-        foreach (var task in Tasks)
+        // All tasks and models with one seed, then with the next: whenever it is stopped, what is done is a table.
+        var data = Tasks.Select(task => GlueReader.Read(_glueFolder, task)).ToList();
+        for (int seed = 0; seed < _recipe.Seeds; seed++)
         {
-            var data = GlueReader.Read(_glueFolder, task);
-            foreach (var column in columns)
+            foreach (var task in data)
             {
-                RunTask(column, data);
+                columns.ForEach(column => RunOne(column, task, column.FirstSeed + seed));
             }
-
-            majority.AddRange(Model.Evaluation.Baselines.MajorityClass(data).Select(score => new SeededScore(score, null)));
         }
 
+        var majority = data.SelectMany(Model.Evaluation.Baselines.MajorityClass).Select(score => new SeededScore(score, null)).ToList();
         return
         [
             .. columns.Select(column => new GlueResults(column.Encoder.Name, column.Scores)),
@@ -76,43 +77,46 @@ internal sealed class GlueRuns
         ];
     }
 
-    private void RunTask(GlueColumn column, GlueData data)
+    private void RunOne(GlueColumn column, GlueData data, int seed)
     {
-        foreach (int seed in Enumerable.Range(column.FirstSeed, _recipe.Seeds))
+        string what = $"{column.Encoder.Name}, {data.Task.Id} seed {seed}";
+        string? kept = _keep && seed == column.FirstSeed && column.KeepIn is { } folder ? Path.Combine(folder, data.Task.Id) : null;
+        bool there = kept is null || File.Exists(Path.Combine(kept, FineTunedFolder.DescriptionFile));
+        if (there && column.ResultsIn is { } results && GlueResultFolder.Find(results, column.Encoder.Identity, _recipe, data, seed) is { } found)
         {
-            string what = $"{column.Encoder.Name}, {data.Task.Id} seed {seed}";
-            string? kept = _keep && seed == column.FirstSeed && column.KeepIn is { } folder ? Path.Combine(folder, data.Task.Id) : null;
-            bool there = kept is null || File.Exists(Path.Combine(kept, FineTunedFolder.DescriptionFile));
-            if (there && column.ResultsIn is { } results && GlueResultFolder.Find(results, column.Encoder.Identity, _recipe, data, seed) is { } found)
+            column.Add(found);
+            _say($"{what}: {Show(found)} (found)");
+            return;
+        }
+
+        if (_foundOnly)
+        {
+            _say($"{what}: no result there");
+            return;
+        }
+
+        var progress = new DirectProgress<TrainingEvent>(happened =>
+        {
+            if (happened is TrainingNote note)
             {
-                column.Add(found);
-                _say($"{what}: {Show(found)} (found)");
-                continue;
+                _say(note.Text);
+            }
+        });
+        GlueProtocol.Run(_recipe, column.Encoder, data, [seed], _device, progress, (result, tuned) =>
+        {
+            if (kept is not null)
+            {
+                FineTunedFolder.Write(kept, tuned, result);
             }
 
-            var progress = new DirectProgress<TrainingEvent>(happened =>
+            if (column.ResultsIn is not null)
             {
-                if (happened is TrainingNote note)
-                {
-                    _say(note.Text);
-                }
-            });
-            GlueProtocol.Run(_recipe, column.Encoder, data, [seed], _device, progress, (result, tuned) =>
-            {
-                if (kept is not null)
-                {
-                    FineTunedFolder.Write(kept, tuned, result);
-                }
+                GlueResultFolder.Write(column.ResultsIn, column.Encoder.Identity, _recipe, result);
+            }
 
-                if (column.ResultsIn is not null)
-                {
-                    GlueResultFolder.Write(column.ResultsIn, column.Encoder.Identity, _recipe, result);
-                }
-
-                column.Add(result);
-                _say($"{what}: {Show(result)}, {Text(result.Steps)} steps in {result.TrainingSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s, {Text(result.ExamplesPerSecond)} examples/s");
-            }, _stop);
-        }
+            column.Add(result);
+            _say($"{what}: {Show(result)}, {Text(result.Steps)} steps in {result.TrainingSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s, {Text(result.ExamplesPerSecond)} examples/s");
+        }, _stop);
     }
 
     private GlueColumn Column(PretrainedModel model)

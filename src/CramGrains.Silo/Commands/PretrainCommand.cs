@@ -4,6 +4,7 @@ using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Data;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
+using CramGrains.Silo.Data;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Worker.Jobs;
 using TorchSharp;
@@ -42,13 +43,13 @@ internal static class PretrainCommand
             string[] sources = parsed.GetValue(corpus) ?? [];
             string? prepared = sources is [var one] ? FindCorpus(one, corporaFolder) : null;
             string[] settings = [.. parsed.GetValue(overrides) ?? [], .. parsed.GetValue(budget) is { } text ? [$"budget={text}"] : (string[])[]];
-            var loaded = RecipeLoader.Load(File.ReadAllText(file), file, settings, corpusPaths: prepared is null ? [.. sources.Select(Path.GetFullPath)] : null);
+            var loaded = RecipeLoader.Load(File.ReadAllText(file), file, settings, corpusPaths: prepared is null ? [.. sources.Select(given => CorpusSource.IsAddress(given) ? given : Path.GetFullPath(given))] : null);
             var run = loaded.Recipe ?? throw new ArgumentException(string.Join('\n', loaded.Problems));
             var place = LocalDevice.Choose(parsed.GetValue(device));
             LocalDevice.UntilInterrupted(stop =>
             {
                 string folder = prepared ?? CorpusBuilder.FolderOf(
-                    corporaFolder, CorpusBuilder.Prepare(run.Corpus, corporaFolder, new CorpusOptions { GlueFolder = parsed.GetValue(glue) }, new DirectProgress<CorpusProgress>(Show), stop).Digest);
+                    corporaFolder, CorpusBuilder.Prepare(run.Corpus, corporaFolder, new CorpusOptions { GlueFolder = parsed.GetValue(glue), Downloads = DownloadSettings.FromEnvironment() }, new DirectProgress<CorpusProgress>(Show), stop).Digest);
                 using var opened = Corpus.Open(folder, verify: false);
                 var outcome = Pretrain(
                     run, opened, parsed.GetRequiredValue(output), place, parsed.GetValue(cache) ?? Path.Combine(corporaFolder, "..", "kernels"), stop);

@@ -169,7 +169,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
             return problems;
         }
 
-        FoundSources found = await _sources.FindAsync(recipe, request);
+        FoundSources found = await _sources.FindAsync(recipe, request.GlueFolder);
         if (found.CorpusRequest is null || found.Problems.Count > 0)
         {
             return found.Problems;
@@ -185,10 +185,10 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         State.SubmittedAt = _clock.UtcNow;
         State.CorpusRequest = found.CorpusRequest;
         State.Machine = found.Machine;
-        State.Notices = [.. found.Notices];
+        State.Notices = [.. found.Glue.Notices];
         State.Glue =
         [
-            .. from task in found.GlueTasks from seed in Enumerable.Range(0, recipe.FineTuning.Seeds) select new GlueItem { Task = task, Seed = recipe.Seed + seed },
+            .. from task in found.Glue.Tasks from seed in Enumerable.Range(0, recipe.FineTuning.Seeds) select new GlueItem { Task = task, Seed = recipe.Seed + seed },
         ];
         State.History = [new RunHistoryEntry(State.SubmittedAt, RunState.Queued, "accepted")];
         return [];

@@ -20,14 +20,15 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
     public JsonElement Json => JsonDocument.Parse(Output).RootElement;
 
     /// <summary>Runs to the end, or kills it after <paramref name="limit"/> and fails with all that it printed.</summary>
-    public static Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments) => RunProgramAsync(Executable, limit, new Dictionary<string, string>(), arguments);
+    public static Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments) => RunAsync(limit, new Dictionary<string, string>(), arguments);
 
     /// <summary>The same, with further environment variables.</summary>
     public static Task<CramProcess> RunAsync(TimeSpan limit, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
         RunProgramAsync(Executable, limit, environment, arguments);
 
-    /// <summary>As <see cref="RunAsync(TimeSpan, string[])"/>, for the silo's own program, which the client starts.</summary>
-    public static Task<CramProcess> RunSiloAsync(TimeSpan limit, params string[] arguments) => RunProgramAsync(SiloPath, limit, new Dictionary<string, string>(), arguments);
+    /// <summary>The same for the silo's own program, which the client starts.</summary>
+    public static Task<CramProcess> RunSiloAsync(TimeSpan limit, params string[] arguments) =>
+        RunProgramAsync(SiloPath, limit, new Dictionary<string, string>(), arguments);
 
     private static async Task<CramProcess> RunProgramAsync(string executable, TimeSpan limit, IReadOnlyDictionary<string, string> environment, string[] arguments)
     {

@@ -142,6 +142,7 @@ public sealed class FusedFineTuningTests : IDisposable
 
     private static FusedFineTuningEngine Fused(GlueTask task, FineTuningRecipe recipe, ScalarType type, IReadOnlyDictionary<string, Tensor> weights, int seed = 1)
     {
+        using var scope = NewDisposeScope(); // an engine outlives the scope that it is made in
         EncoderShape shape = EncoderShape.From(TestRecipes.TinyShape, Vocabulary, Sequence, out _)!;
         var engine = new FusedFineTuningEngine(Stages(type, shape), recipe, task, seed, Rows, padding: 16);
         engine.Load(weights);

@@ -90,6 +90,30 @@ public sealed class CorpusStoreTests
     }
 
     [Fact]
+    public void Open_ManifestOfBeforeTheFiltersWereCounted_IsRead()
+    {
+        using var rig = new CorpusRig().WriteDocuments();
+        var manifest = rig.Prepare();
+        var older = (manifest with { Filtered = null, Repetitions = null, CompressibilityHistogram = null }).Sealed();
+        Assert.DoesNotContain("filtered", older.ToJson());
+        File.WriteAllText(Path.Combine(rig.FolderOf(manifest), CorpusManifest.FileName), older.ToJson());
+        using var corpus = rig.Open(manifest);
+        Assert.Empty(CorpusStatistics.Of(corpus).KeptFractions);
+    }
+
+    [Fact]
+    public void Prepare_TextOfTheFirstVersionsGolden_GivesItsDigestAndItsRows()
+    {
+        var golden = Path.Combine(Goldens.Folder, "corpus-v1");
+        using var first = Corpus.Open(golden, verify: true);
+        using var rig = new CorpusRig { Recipe = first.Manifest.Recipe, Options = new() { Threads = 2 } };
+        File.Copy(Path.Combine(golden, "golden.txt"), rig.Source);
+        var manifest = rig.Prepare();
+        Assert.Equal(first.Manifest.Digest, manifest.Digest);
+        Assert.Equal(first.Manifest.Files, manifest.Files);
+    }
+
+    [Fact]
     public void Prepare_TornCorpus_IsMadeAgain()
     {
         using var rig = new CorpusRig().WriteDocuments();

@@ -22,7 +22,7 @@ public sealed class CorpusSourceRulesTests
     [InlineData("""{"kind":"parquet","path":"a","field":""}""", "corpus.sources.0.field must name the field")]
     [InlineData("""{"kind":"text","path":"a","split":"train"}""", "corpus.sources.0.split goes with kind hugging-face alone")]
     [InlineData("""{"kind":"text","path":"a","config":"x"}""", "corpus.sources.0.config goes with kind hugging-face alone")]
-    [InlineData("""{"kind":"text","path":"a","sha256":"00"}""", "corpus.sources.0.sha256 goes with an HTTP(S) address alone")]
+    [InlineData("""{"kind":"text","path":"a","sha256":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}""", "corpus.sources.0.sha256 goes with an HTTP(S) address alone")]
     [InlineData("""{"kind":"text","path":"https://x.org/a","sha256":"00"}""", "corpus.sources.0.sha256 must be 64 hexadecimal digits")]
     [InlineData("""{"kind":"parquet","path":"a","column":"text"}""", "corpus.sources.0.column is not a known key")]
     public void Load_WrongSource_IsRefusedByName(string source, string problem) => Assert.Contains(problem, Assert.Single(Problems(source)));

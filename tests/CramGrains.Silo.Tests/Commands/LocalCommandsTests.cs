@@ -38,7 +38,7 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     {
         string[] arguments =
         [
-            trained.Run, "--glue", trained.Glue, "--seeds", "2", "--baseline", "majority,untrained", "--device", "cpu", "--results", Path.Combine(_folder, "results"), "--set", "epochs=1",
+            trained.Run, "--glue", trained.Glue, "--seeds", "2", "--baseline", "majority,untrained", "--device", "cpu", "--results", Path.Combine(_folder, "results"), "--set", "epochs=1", "--set", "maximum_train_examples=16",
         ];
         var first = TrainedRun.Call(GlueCommand.Run, arguments);
         Assert.True(first.Code == 0, first.Error);
@@ -51,6 +51,11 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
         var second = TrainedRun.Call(GlueCommand.Run, arguments);
         Assert.Equal(first.Output, second.Output);
         Assert.Equal(4, second.Error.Split("(found)").Length - 1);
+
+        File.Delete(Path.Combine(_folder, "results", "untrained", "cola-1.json"));
+        var partial = TrainedRun.Call(GlueCommand.Run, [.. arguments, "--found-only"]);
+        Assert.Contains("untrained, cola seed 1: no result there", partial.Error, StringComparison.Ordinal);
+        Assert.Equal(3, partial.Error.Split("(found)").Length - 1);
     }
 
     [Fact]

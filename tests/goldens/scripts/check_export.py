@@ -40,7 +40,7 @@ def check(folder):
         problems.append(f"logits differ by {difference:.3g}")
 
     tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
-    automatic = AutoTokenizer.from_pretrained(folder)
+    automatic = AutoTokenizer.from_pretrained(folder, trust_remote_code=own_code)
     with open(os.path.join(folder, "expected_tokens.json"), encoding="utf-8") as file:
         tokens = json.load(file)
     for entry in tokens["texts"]:

@@ -56,8 +56,8 @@ def roberta():
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.train_from_iterator(TRAINING, trainers.BpeTrainer(
         vocab_size=320, show_progress=False, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
-    tokenizer.post_processor = processors.RobertaProcessing(
-        sep=("</s>", tokenizer.token_to_id("</s>")), cls=("<s>", tokenizer.token_to_id("<s>")), add_prefix_space=False)
+    # By position: the second argument's name differs between versions.
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", tokenizer.token_to_id("</s>")), ("<s>", tokenizer.token_to_id("<s>")), True, False)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", cls_token="<s>", sep_token="</s>", mask_token="<mask>", bos_token="<s>",
         eos_token="</s>", model_input_names=["input_ids", "attention_mask"])

@@ -26,4 +26,7 @@ public sealed record DownloadOptions
 
     /// <summary>Clock that waits run on.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Without the token, which must not reach a log.</summary>
+    public override string ToString() => $"downloads from {HubEndpoint} into {CacheFolder}";
 }

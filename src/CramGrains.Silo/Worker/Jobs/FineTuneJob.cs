@@ -50,13 +50,6 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
     {
     }
 
-    /// <summary>The corpus, or the part of it that was brought to a machine that does not pretrain: its vocabulary.</summary>
-    private string CorpusFolder()
-    {
-        var whole = Path.Combine(assignment.CorporaFolder, assignment.CorpusDigest);
-        return Directory.Exists(whole) ? whole : whole + Artefacts.ArtefactFolders.VocabularySuffix;
-    }
-
     /// <summary>Beside the run's checkpoints: the result, for model cards; and where the recipe asks for it, the model of the first seed, for predictions.</summary>
     private void Keep(Recipe recipe, CheckpointManifest manifest, FineTuningResult result, FineTunedModel tuned)
     {
@@ -66,6 +59,13 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
         {
             FineTunedFolder.Write(FineTunedFolder.OfRun(assignment.RunFolder!, result.Task), tuned, result);
         }
+    }
+
+    /// <summary>The corpus, or the part of it that was brought to a machine that does not pretrain: its vocabulary.</summary>
+    private string CorpusFolder()
+    {
+        var whole = Path.Combine(assignment.CorporaFolder, assignment.CorpusDigest);
+        return Directory.Exists(whole) ? whole : whole + Artefacts.ArtefactFolders.VocabularySuffix;
     }
 
     private void Show(string phase, TrainingEvent happened)

@@ -17,7 +17,14 @@ internal sealed class PrepareCorpusJob(WorkerAssignment assignment, WorkerBoard 
         var recipe = WorkerRecipe.Read(assignment);
         board.Update(status => status with { Phase = WorkerPhase.Running, Message = "preparing corpus" });
         var progress = new DirectProgress<CorpusProgress>(Show);
-        var options = new CorpusOptions { GlueFolder = assignment.GlueFolder, Downloads = DownloadSettings.FromEnvironment() };
+        var glue = assignment.GlueFolder;
+        if (glue is not null && !Directory.Exists(glue))
+        {
+            board.Notice($"The corpus was not searched for sentences of GLUE: {glue} is not on this machine, which has the corpus's sources.");
+            glue = null;
+        }
+
+        var options = new CorpusOptions { GlueFolder = glue, Downloads = DownloadSettings.FromEnvironment() };
         var manifest = CorpusBuilder.Prepare(recipe.Corpus, assignment.CorporaFolder, options, progress, orders.Stopping);
         if (manifest.Contamination is { } contamination)
         {
