@@ -63,7 +63,9 @@ internal sealed class HomeFolder(string root, string? shared = null, string? loc
         }
 
         string home = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Root)))[..12];
-        return Path.Combine(Path.GetTempPath(), "cram-" + home, name);
+        string inTemporary = Path.Combine(Path.GetTempPath(), "cram-" + home, name);
+        // TMPDIR may itself be too long; /tmp is there on every system that has these sockets.
+        return Encoding.UTF8.GetByteCount(inTemporary) <= LongestSocketPath ? inTemporary : Path.Combine("/tmp", "cram-" + home, name);
     }
 
     private static string Number(long epoch) => epoch.ToString(System.Globalization.CultureInfo.InvariantCulture);

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using CramGrains.Client;
 using CramGrains.Client.Connection;
@@ -83,7 +85,12 @@ internal sealed class Lab : IAsyncDisposable
     public SiloProcess Add(string machine, string? home = null, Dictionary<string, object>? siloSettings = null, Dictionary<string, object>? clusterSettings = null,
         IReadOnlyList<string>? within = null)
     {
-        var silo = new Dictionary<string, object>(siloSettings ?? []) { ["Machine"] = machine, ["Devices"] = "cpu" };
+        // Ports that stay the same over restarts, as in a real lab: a silo that comes back replaces its former self in the membership table at once.
+        int[] ports = FreePorts(3);
+        var silo = new Dictionary<string, object>(siloSettings ?? [])
+        {
+            ["Machine"] = machine, ["Devices"] = "cpu", ["SiloPort"] = ports[0], ["GatewayPort"] = ports[1], ["HttpPort"] = ports[2],
+        };
         string settings = Path.Combine(Folder, $"{machine}-{Silos.Count}.json");
         File.WriteAllText(settings, JsonSerializer.Serialize(
             new { cram = new Dictionary<string, object>(_sections) { ["silo"] = silo, ["cluster"] = new Dictionary<string, object>(_cluster.Concat(clusterSettings ?? [])) } }));
@@ -222,6 +229,15 @@ internal sealed class Lab : IAsyncDisposable
             await ReconnectAsync();
             return null;
         }
+    }
+
+    private static int[] FreePorts(int count)
+    {
+        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
+        listeners.ForEach(listener => listener.Start());
+        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
+        listeners.ForEach(listener => listener.Dispose());
+        return ports;
     }
 
     public static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture) + " s";

@@ -46,7 +46,7 @@ internal sealed class SiloProcess(string machine, string home, string settings, 
             Assert.True(IsAlive, $"{Machine} ended with code {(_process!.HasExited ? _process.ExitCode : 0)}:\n{Tail()}");
             return Description is not null;
         },
-        () => $"{Machine} is ready; its log ends:\n{Tail()}", TimeSpan.FromSeconds(60));
+        () => $"{Machine} is ready; its log ends:\n{Tail()}", Lab.Patience);
 
     public async Task StartAndWaitAsync()
     {
