@@ -50,7 +50,7 @@ internal static class PredictCommand
 
         var task = GlueTask.All.FirstOrDefault(known => known.Id == taskName)
             ?? throw new ArgumentException($"--task must be one of {string.Join(", ", GlueTask.All.Select(known => known.Id))}, got {taskName ?? "nothing"}.");
-        string run = !Directory.Exists(source) && home is not null ? new Hosting.HomeFolder(home).Run(source) : Path.GetFullPath(source);
+        string run = RunCheckpoint.FolderOf(source, home);
         string kept = FineTunedFolder.OfRun(run, task.Name);
         if (glueFolder is not null && !File.Exists(Path.Combine(kept, FineTunedFolder.DescriptionFile)))
         {

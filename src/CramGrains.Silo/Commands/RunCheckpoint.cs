@@ -15,6 +15,8 @@ namespace CramGrains.Silo.Commands;
 internal sealed record RunCheckpoint(
     LoadedCheckpoint Checkpoint, Recipe Recipe, IReadOnlyList<string> Vocabulary, string? RunFolder, CorpusManifest? Corpus) : IDisposable
 {
+    private const string Latest = "latest";
+
     /// <summary>Name of the vocabulary in a run's folder, where it was trained without a cluster.</summary>
     public const string VocabularyFile = "vocab.txt";
 
@@ -25,6 +27,27 @@ internal sealed record RunCheckpoint(
     public static bool IsAt(string folder) =>
         File.Exists(Path.Combine(folder, "manifest.json")) || Directory.Exists(Path.Combine(folder, "checkpoints"));
 
+    /// <summary>The folder that a command line names: a path, or a run's id or <c>latest</c> in a home.</summary>
+    /// <param name="source">What was named.</param>
+    /// <param name="home">The home; CRAM_HOME or ~/.cramgrains unless given.</param>
+    public static string FolderOf(string source, string? home)
+    {
+        if (Directory.Exists(source))
+        {
+            return Path.GetFullPath(source);
+        }
+
+        var place = new HomeFolder(home ?? (Environment.GetEnvironmentVariable("CRAM_HOME") is { Length: > 0 } given
+            ? given
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cramgrains")));
+        string runs = Path.GetDirectoryName(place.Run("any"))!;
+        string? newest = source == Latest && Directory.Exists(runs) ? Directory.EnumerateDirectories(runs).Max(StringComparer.Ordinal) : null; // ids begin with their time
+        string run = newest ?? place.Run(source);
+        return Directory.Exists(run)
+            ? run
+            : throw new DirectoryNotFoundException($"{source}: no such folder, and no run of that id in {runs}. Name a run's folder, a checkpoint folder, or a run's id with --home DIR.");
+    }
+
     /// <summary>Opens it.</summary>
     /// <param name="source">A run's folder, a checkpoint folder, or a run's id with its home.</param>
     /// <param name="home">Home folder of the silo that ran it; found from the run's folder unless given.</param>
@@ -32,12 +55,7 @@ internal sealed record RunCheckpoint(
     /// <exception cref="ExportException">There is no checkpoint or no vocabulary.</exception>
     public static RunCheckpoint Open(string source, string? home, string? vocabularyFile)
     {
-        string folder = !Directory.Exists(source) && home is not null ? new HomeFolder(home).Run(source) : Path.GetFullPath(source);
-        if (!Directory.Exists(folder))
-        {
-            throw new DirectoryNotFoundException($"{folder}: no such folder. Name a run's folder or a checkpoint folder, or a run's id with --home DIR.");
-        }
-
+        string folder = FolderOf(source, home);
         var checkpoint = Load(folder);
         try
         {

@@ -104,6 +104,16 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
         Assert.Contains(answered.Json.GetProperty("answer").GetString(), (string[])["0", "1"]);
     }
 
+    [Theory]
+    [InlineData("latest")]
+    [InlineData("r-2")]
+    public void FolderOf_RunOfAHome_IsFoundByItsIdOrAsTheLatest(string named)
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "runs", "r-1"));
+        string newest = Directory.CreateDirectory(Path.Combine(_folder, "runs", "r-2")).FullName;
+        Assert.Equal(newest, RunCheckpoint.FolderOf(named, _folder));
+    }
+
     [Fact]
     public void FillMask_TextWithTwoMasks_ListsCandidatesOfBoth()
     {
