@@ -18,7 +18,8 @@ internal sealed class Activations
         Stream = [.. Enumerable.Range(0, s.Layers + 1).Select(_ => Work(tokens, s.Hidden))];
         Layers = [.. Enumerable.Range(0, s.Layers).Select(_ => new Layer(
             Work(tokens, s.Hidden), Stats(tokens), Work(tokens, 3 * s.Hidden), Work(tokens, s.Hidden), Full(batch, s.Heads, s.Sequence),
-            Work(tokens, s.Hidden), Work(tokens, s.Hidden), Stats(tokens), Work(tokens, s.FeedForward), Work(tokens, s.Half)))];
+            Work(tokens, s.Hidden), Work(tokens, s.Hidden), Stats(tokens), Work(tokens, s.FeedForward), Work(tokens, s.Half),
+            s.QueryKeyNorm ? Full(tokens, 2, s.Heads) : null))];
         Gathered = Work(masked, s.Hidden);
         GatheredNorm = Work(masked, s.Hidden);
         GatheredGradient = Work(masked, s.Hidden);
@@ -28,6 +29,7 @@ internal sealed class Activations
         StreamGradient = Work(tokens, s.Hidden);
         BranchGradient = Work(tokens, s.Hidden);
         GatedGradient = Work(tokens, s.Half);
+        QkvGradient = s.QueryKeyNorm ? Work(tokens, 3 * s.Hidden) : null;
     }
 
     /// <summary>Word plus position, before the norm, <c>[T, D]</c>.</summary>
@@ -64,9 +66,13 @@ internal sealed class Activations
     /// <summary>Gradient of the gated unit's output, <c>[T, F/2]</c>.</summary>
     public Tensor GatedGradient { get; }
 
+    /// <summary>Gradient of queries, keys and values where it cannot take their place, because the norm's gradient reads them; null elsewhere.</summary>
+    public Tensor? QkvGradient { get; }
+
     internal sealed record Statistics(Tensor Mean, Tensor Deviation);
 
     /// <summary>What one layer keeps; <c>Qkv</c> and <c>Wide</c> become their own gradients.</summary>
     internal sealed record Layer(
-        Tensor Norm1, Statistics Statistics1, Tensor Qkv, Tensor Attended, Tensor LogSums, Tensor Middle, Tensor Norm2, Statistics Statistics2, Tensor Wide, Tensor Gated);
+        Tensor Norm1, Statistics Statistics1, Tensor Qkv, Tensor Attended, Tensor LogSums, Tensor Middle, Tensor Norm2, Statistics Statistics2, Tensor Wide, Tensor Gated,
+        Tensor? HeadScales);
 }

@@ -110,12 +110,14 @@ internal sealed unsafe class CudaStages : Stages
         int tile = sequence * s.HeadSize * 2, scores = sequence * sequence * 2;
         KernelRequest Attention(string name, int shared, string variant) =>
             new(name, 2 * sequence, shared, seq, head, ("DROPOUT", variant == Drops ? 1 : 0), ("FP8", variant == Copies ? 1 : 0)) { Key = $"{name}.{sequence}{variant}" };
+        KernelRequest Turning(string name) => new(name, 256, 0, seq, head, ("NORM", s.QueryKeyNorm ? 1 : 0), ("ROTARY", s.Rotary ? 1 : 0)) { Key = $"{name}.{sequence}" };
         // With 64 channels the probabilities take the place of keys and values.
         int backward = (4 * tile) + (s.HeadSize == 64 ? scores : 2 * scores);
         return
         [
             new("embedding_forward", 256, 0, cols, seq) { Key = $"embedding_forward.{sequence}" },
             new("position_dot", 256, 0, cols, seq) { Key = $"position_dot.{sequence}" },
+            .. s.TurnsHeads ? (KernelRequest[])[Turning("turn_heads"), Turning("turn_heads_backward")] : [],
             .. ((string[])["", .. dropout ? [Drops] : (string[])[], .. float8 ? [Copies] : (string[])[]]).SelectMany(
                 v => (KernelRequest[])[Attention("attention_forward", 3 * tile, v), Attention("attention_backward", backward, v)]),
         ];
@@ -189,6 +191,18 @@ internal sealed unsafe class CudaStages : Stages
 
     public override void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k) =>
         Multiply(new(false, true, k, n, rows, CublasLt.Bfloat16, CublasLt.Bfloat16, CublasLt.Float32, accumulate), x, dy, dw, dw);
+
+    public override void TurnHeads(Tensor qkv, Tensor angles, Tensor? scales, int rows)
+    {
+        int vectors = rows * 2 * Shape.Heads;
+        Launch(At("turn_heads"), Grid.Cover((long)vectors * Shape.HeadSize / 8, 256), qkv, angles, scales, Shape.Heads, vectors, Shape.Epsilon, Shape.Sequence * Shape.HeadSize / 2);
+    }
+
+    public override void TurnHeadsBackward(Tensor qkv, Tensor dqkv, Tensor angles, Tensor? scales, int rows)
+    {
+        int vectors = rows * 2 * Shape.Heads;
+        Launch(At("turn_heads_backward"), Grid.Cover((long)vectors * Shape.HeadSize / 8, 256), qkv, dqkv, angles, scales, Shape.Heads, vectors, Shape.Sequence * Shape.HeadSize / 2);
+    }
 
     // Both operands of an FP8 product have the summed index innermost: the first is a transposed column-major matrix.
     public override void Linear8(Float8Copy x, Float8Weight w, Tensor y, Tensor? residual, int rows, int n, int k) => MultiplyScaled(
@@ -323,7 +337,8 @@ internal sealed unsafe class CudaStages : Stages
             "adamw", _streamBlocks, p.Masters, p.Gradient, p.FirstMoment, p.SecondMoment, p.Working, _squares, norm is null ? 0 : SquareBlocks, norm,
             norm is null ? 0f : (float)s.ClipNorm,
             quads, p.Layout.Decayed / 4, (float)s.LearningRate, (float)s.WeightDecay, (float)(1 - s.Beta1), (float)(1 - s.Beta2), (float)s.Epsilon,
-            (float)(1 - Math.Pow(s.Beta1, s.Step)), (float)(1 - Math.Pow(s.Beta2, s.Step)), live);
+            (float)(1 - Math.Pow(s.Beta1, s.Step)), (float)(1 - Math.Pow(s.Beta2, s.Step)), live,
+            s.Skipped.From / 4, s.Skipped.To / 4);
     }
 
     public override void RefreshWorking(FlatParameters p) => Launch("to_bf16", _streamBlocks, p.Masters, p.Working, p.Layout.Total / 4);

@@ -3,8 +3,12 @@ using CramGrains.Model.Recipes;
 namespace CramGrains.Model.Cuda;
 
 /// <summary>Sizes of the encoder. L layers, D hidden size, H heads of K, F feed-forward width before gating, V vocabulary, S tokens per row.</summary>
-internal sealed record EncoderShape(int Layers, int Hidden, int Heads, int FeedForward, int Vocabulary, int Sequence, float Epsilon, bool LearnedPositionScale = true)
+internal sealed record EncoderShape(int Layers, int Hidden, int Heads, int FeedForward, int Vocabulary, int Sequence, float Epsilon, bool LearnedPositionScale = true,
+    bool Rotary = false, bool QueryKeyNorm = false)
 {
+    /// <summary>Queries and keys are changed between their product and attention.</summary>
+    public bool TurnsHeads => Rotary || QueryKeyNorm;
+
     public int HeadSize => Hidden / Heads;
 
     public int Half => FeedForward / 2;
@@ -24,7 +28,7 @@ internal sealed record EncoderShape(int Layers, int Hidden, int Heads, int FeedF
             Unless(a.FeedForward == FeedForwardKind.GeluGated, $"architecture.feed_forward {a.FeedForward}")
             ?? Unless(a.NormPlacement == NormPlacement.Pre, $"architecture.norm_placement {a.NormPlacement}")
             ?? Unless(a.Norm == NormKind.LayerNorm, $"architecture.norm {a.Norm}")
-            ?? Unless(a.Positions is PositionKind.ScaledSinusoidal or PositionKind.Sinusoidal, $"architecture.positions {a.Positions}")
+            ?? Unless(a.Positions is PositionKind.ScaledSinusoidal or PositionKind.Sinusoidal or PositionKind.Rotary, $"architecture.positions {a.Positions}")
             ?? Unless(!a.AttentionBias, "architecture.attention_bias")
             ?? Unless(!a.FeedForwardBias, "architecture.feed_forward_bias")
             ?? Unless(a.EmbeddingNorm, "architecture.embedding_norm false")
@@ -32,13 +36,14 @@ internal sealed record EncoderShape(int Layers, int Hidden, int Heads, int FeedF
             ?? Unless(a.TieEmbeddings, "architecture.tie_embeddings false")
             ?? Unless(!a.HeadTransform, "architecture.head_transform")
             ?? Unless(!a.DecoderBias, "architecture.decoder_bias")
-            ?? Unless(!a.QueryKeyNorm, "architecture.query_key_norm")
             ?? Unless(a.FirstAttentionNorm, "architecture.first_attention_norm false")
             ?? Unless(a.SegmentTypes == 0, "architecture.segment_types above 0")
             ?? Unless(a.Dropout == 0, "architecture.dropout above 0");
         whyNot = missing is null ? null : $"it has no {missing}";
         return missing is null
-            ? new EncoderShape(a.Layers, a.HiddenSize, a.Heads, a.FeedForwardSize, vocabulary, sequence, (float)a.NormEpsilon, a.Positions == PositionKind.ScaledSinusoidal)
+            ? new EncoderShape(
+                a.Layers, a.HiddenSize, a.Heads, a.FeedForwardSize, vocabulary, sequence, (float)a.NormEpsilon, a.Positions == PositionKind.ScaledSinusoidal,
+                a.Positions == PositionKind.Rotary, a.QueryKeyNorm)
             : null;
     }
 

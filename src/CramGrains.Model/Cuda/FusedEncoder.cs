@@ -1,3 +1,4 @@
+using CramGrains.Model.Modules;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Cuda;
@@ -15,7 +16,7 @@ internal sealed class FusedEncoder
     private readonly Activations _a;
     private readonly LayerWeights[] _layers;
     private readonly Float8State? _float8;
-    private readonly Tensor _table, _noPositions;
+    private readonly Tensor _table, _angles, _noPositions;
     private Tensor? _branch;
 
     public FusedEncoder(Stages stages, FlatParameters parameters, Activations activations, Float8State? float8 = null)
@@ -23,7 +24,9 @@ internal sealed class FusedEncoder
         _float8 = float8;
         (_stages, _shape, _parameters, _a) = (stages, stages.Shape, parameters, activations);
         _table = stages.Allocate(stages.Master, _shape.Sequence, _shape.Hidden);
-        _noPositions = stages.AllocateFilled(stages.Master, 1, 1);
+        _angles = stages.Allocate(stages.Master, 2, _shape.Sequence, _shape.HeadSize / 2);
+        // Rotary positions leave the embedding alone.
+        _noPositions = stages.AllocateFilled(stages.Master, _shape.Rotary ? 0 : 1, 1);
         _layers = [.. Enumerable.Range(0, _shape.Layers).Select(l => new LayerWeights(_parameters, $"layers.{l}."))];
         FillPositions();
     }
@@ -54,6 +57,11 @@ internal sealed class FusedEncoder
             (Activations.Layer a, LayerWeights w, Float8State.Layer? q) = (_a.Layers[l], _layers[l], _float8?.Layers[l]);
             Norm(_a.Stream[l], 2 * l, narrow ? null : a.Norm1, a.Statistics1, rows, q?.Norm1);
             Product(a.Norm1, q?.Norm1, a.Norm1, w.Qkv, q?.Qkv, a.Qkv, null, rows, 3 * d, d);                                           // [T, 3 D]
+            if (_shape.TurnsHeads)
+            {
+                _stages.TurnHeads(a.Qkv, _angles, a.HeadScales, rows);
+            }
+
             _stages.Attention(a.Qkv, lengths, a.Attended, a.LogSums, batch, dropout?.At(1 + (3 * l)), q?.Attended);                    // [T, D]
             Add(a.Attended, q?.Attended, q?.AttendedTransposed, w.Out, q?.Out, a.Middle, _a.Stream[l], rows, d, dropout?.At(2 + (3 * l))); // [T, D]
             Norm(a.Middle, (2 * l) + 1, narrow ? null : a.Norm2, a.Statistics2, rows, q?.Norm2);
@@ -89,8 +97,20 @@ internal sealed class FusedEncoder
             NormBackward(dn, a.Middle, (2 * l) + 1, a.Statistics2, dx, dx, rows, q?.OutGradient);
             dy = Dropped(dx, rows, dropout?.At(2 + (3 * l)));
             Gradients(dy, q?.OutGradient, a.Attended, q?.Attended, q?.AttendedTransposed, w.Out, q?.Out, dn, w.OutGradient, add, rows, d, d);
-            _stages.AttentionBackward(a.Qkv, lengths, a.Attended, a.LogSums, dn, narrow ? null : a.Qkv, batch, dropout?.At(1 + (3 * l)), q?.QkvGradient);
-            Gradients(a.Qkv, q?.QkvGradient, a.Norm1, q?.Norm1, a.Norm1, w.Qkv, q?.Qkv, dn, w.QkvGradient, add, rows, 3 * d, d);
+            Tensor dqkv = _a.QkvGradient ?? a.Qkv;
+            bool turns = _shape.TurnsHeads;
+            _stages.AttentionBackward(
+                a.Qkv, lengths, a.Attended, a.LogSums, dn, narrow && !turns ? null : dqkv, batch, dropout?.At(1 + (3 * l)), turns ? null : q?.QkvGradient);
+            if (turns)
+            {
+                _stages.TurnHeadsBackward(a.Qkv, dqkv, _angles, a.HeadScales, rows);
+                if (q is not null)
+                {
+                    _stages.Copy8(dqkv, q.QkvGradient, rows, 3 * d);
+                }
+            }
+
+            Gradients(dqkv, q?.QkvGradient, a.Norm1, q?.Norm1, a.Norm1, w.Qkv, q?.Qkv, dn, w.QkvGradient, add, rows, 3 * d, d);
             NormBackward(dn, _a.Stream[l], 2 * l, a.Statistics1, dx, dx, rows, l > 0 ? _float8?.Layers[l - 1].FeedOutGradient : null);
         }
 
@@ -172,13 +192,15 @@ internal sealed class FusedEncoder
         return _branch;
     }
 
-    /// <summary>Sine in even columns, cosine in odd ones (Vaswani et al. 2017, section 3.5).</summary>
+    /// <summary>Sine in even columns, cosine in odd ones (Vaswani et al. 2017, section 3.5); and the angles of rotary positions.</summary>
     private void FillPositions()
     {
         using var scope = NewDisposeScope();
         Tensor frequency = (arange(0, _shape.Hidden, 2, float32) * (-Math.Log(10000.0) / _shape.Hidden)).exp(); // [D/2]
         Tensor angle = arange(_shape.Sequence, dtype: float32).unsqueeze(1) * frequency;                         // [S, D/2]
         _table.copy_(stack([angle.sin(), angle.cos()], -1).view(_shape.Sequence, _shape.Hidden));
+        (Tensor cosine, Tensor sine) = Positions.Rotary(_shape.Sequence, _shape.HeadSize);
+        _angles.copy_(stack([cosine, sine]).narrow(2, 0, _shape.HeadSize / 2));
     }
 
     /// <summary>One layer's working matrices and their gradients.</summary>

@@ -25,7 +25,7 @@ public sealed partial class FusedEngine
         TrainingRecipe training = recipe.Training;
         EncoderShape? shape = EncoderShape.From(recipe.Architecture, vocabularySize, recipe.Corpus.SequenceLength, out whyNot);
         whyNot ??= shape!.WhyNotOnGpu();
-        whyNot ??= training.Optimizer.Kind == OptimizerKind.AdamW ? null : $"it has no training.optimizer.kind {training.Optimizer.Kind}";
+        whyNot ??= training.Optimizer.Kind is OptimizerKind.AdamW or OptimizerKind.Muon ? null : $"it has no training.optimizer.kind {training.Optimizer.Kind}";
         whyNot ??= training.Precision is PrecisionKind.Auto or PrecisionKind.Bfloat16 or PrecisionKind.Float8 ? null : $"it has no training.precision {training.Precision}";
         CudaDevice? cuda = whyNot is null ? CudaDevice.TryOpen(device, out whyNot) : null;
         bool float8 = training.Precision == PrecisionKind.Float8;
@@ -63,7 +63,8 @@ public sealed partial class FusedEngine
     public IReadOnlyDictionary<string, Tensor> OptimizerState()
     {
         _stepTensor.fill_(_steps);
-        return new Dictionary<string, Tensor>(_parameters.State) { ["step"] = _stepTensor };
+        return _parameters.State.Where(pair => _muon is null || !Muon.Takes(pair.Key[(pair.Key.IndexOf('/', StringComparison.Ordinal) + 1)..]))
+            .Concat(_muon?.State ?? new Dictionary<string, Tensor>()).Append(new("step", _stepTensor)).ToDictionary();
     }
 
     /// <inheritdoc/>

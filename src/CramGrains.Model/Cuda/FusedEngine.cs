@@ -18,6 +18,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
     private readonly OptimizerRecipe _optimizer;
     private readonly FusedEncoder _encoder;
     private readonly Float8State? _float8;
+    private readonly Muon? _muon;
     private readonly Tensor _loss, _norm, _stepTensor;
     private readonly double _clip;
     private readonly float _zLoss;
@@ -37,6 +38,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
         _order = new EmbeddingOrder(_shape.Vocabulary, _tokens);
         _float8 = training.Precision == PrecisionKind.Float8 ? new Float8State(stages, _parameters, _tokens) : null;
         _encoder = new FusedEncoder(stages, _parameters, _a, _float8);
+        _muon = _optimizer.Kind == OptimizerKind.Muon ? new Muon([.. Matrices()], _optimizer) : null;
         _loss = stages.Allocate(stages.Master);
         _norm = stages.Allocate(stages.Master);
         _stepTensor = stages.View(zeros([], int64));
@@ -87,10 +89,20 @@ public sealed partial class FusedEngine : IPretrainingEngine
         }
 
         _steps++;
-        _stages.AdamW(
-            _parameters,
-            new(_optimizer.LearningRate * learningRateFactor, _optimizer.Beta1, _optimizer.Beta2, _optimizer.Epsilon, _optimizer.WeightDecay, _clip, _steps),
-            _norm, live: null);
+        var settings = new AdamWSettings(
+            _optimizer.LearningRate * learningRateFactor, _optimizer.Beta1, _optimizer.Beta2, _optimizer.Epsilon, _optimizer.WeightDecay, _clip, _steps);
+        if (_muon is null)
+        {
+            _stages.AdamW(_parameters, settings, _norm, live: null);
+        }
+        else
+        {
+            using var frozen = no_grad();
+            _stages.AdamW(_parameters, settings with { Skipped = _parameters.Layout.LayerMatrices }, _norm, live: null);
+            _muon.Step(learningRateFactor, _clip > 0 ? (_clip / (_norm + 1e-6)).clamp_max(1) : null);
+            _stages.RefreshWorking(_parameters);
+        }
+
         QuantizeWeights();
         // The next microbatch overwrites the gradients instead of adding to them, so they need no clearing.
         _gradientsHold = false;
@@ -98,10 +110,17 @@ public sealed partial class FusedEngine : IPretrainingEngine
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _stages.Dispose();
+    public void Dispose()
+    {
+        _muon?.Dispose();
+        _stages.Dispose();
+    }
 
     /// <summary>Accumulated gradients by name, for tests.</summary>
     internal Tensor GradientOf(string name) => _parameters.Gradients(name);
+
+    private IEnumerable<TrainedParameter> Matrices() => _parameters.Layout.Entries.Where(e => Muon.Takes(e.Name))
+        .Select(e => new TrainedParameter(e.Name, _parameters.Weights[e.Name], _parameters.Gradients(e.Name)));
 
     private void QuantizeWeights()
     {

@@ -87,7 +87,7 @@ internal sealed class FusedFineTuningEngine : IFineTuningEngine
             return null;
         }
 
-        int rows = Math.Max(recipe.BatchSize, 32);
+        int rows = Math.Max(recipe.BatchSize, 64); // of an evaluation batch; more gains little and costs memory
         var stages = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, recipe.HeadSize, task.Outputs);
         return new FusedFineTuningEngine(stages, recipe, task, seed, rows, Tile);
     }
@@ -129,7 +129,8 @@ internal sealed class FusedFineTuningEngine : IFineTuningEngine
         _stages.Enter();
         _stages.Sequence = DeviceExamples.Padded(examples, rows, _padding);
         _batch.Send(_stages, examples, rows, order: null, _buffers.Regression, []);
-        Forward(rows.Length, labels: null, dropout: null);
+        int count = rows.Length;
+        _stages.Replay((-count, _stages.Sequence), () => Forward(count, labels: null, dropout: null)); // negative: a forward pass alone
         return _buffers.Outputs.narrow(0, 0, rows.Length).clone().MoveToOuterDisposeScope();
     }
 

@@ -47,6 +47,16 @@ public static partial class KernelCheck
         var more = new KernelChecks(fineTuning, twin, rows);
         more.FineTuning();
         List<KernelAgreement> results = [.. check.Results, .. more.Results];
+        foreach ((bool rotary, bool norm) in ((bool, bool)[])[(true, true), (true, false), (false, true)])
+        {
+            EncoderShape turned = shape! with { Rotary = rotary, QueryKeyNorm = norm };
+            using var turning = new CudaStages(turned, device, cuda, rows * sequence, cacheFolder);
+            using var turningTwin = new PlainStages(turned, device, float64, float64);
+            var heads = new KernelChecks(turning, turningTwin, rows);
+            heads.Turning();
+            results.AddRange(heads.Results);
+        }
+
         if (cuda.Architecture >= 89)
         {
             using var narrow = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, float8: true);
@@ -119,6 +129,23 @@ public static partial class KernelCheck
                 "position scale gradient", o => fast.PositionScaleGradient(dy, table, o[0], false, _t), o => plain.PositionScaleGradient(Double(dy), Double(table), o[0], false, _t),
                 new Output(float32, 1e-3, 1));
             Optimizer();
+        }
+
+        /// <summary>Rotary positions and the norm of queries and keys.</summary>
+        public void Turning()
+        {
+            string what = $"{(_s.Rotary ? ", rotary" : "")}{(_s.QueryKeyNorm ? ", norm" : "")}";
+            Tensor qkv = Work(_t, 3 * _s.Hidden), dqkv = Work(_t, 3 * _s.Hidden), angle = Full(_s.Sequence, _s.HeadSize / 2), angles = stack([angle.cos(), angle.sin()]);
+            Tensor? Scales(Tensor room) => _s.QueryKeyNorm ? room : null;
+            Output scales = Stat(_t, 2, _s.Heads);
+            Output[] outputs = _s.QueryKeyNorm ? [Out(_t, 3 * _s.Hidden), scales] : [Out(_t, 3 * _s.Hidden)];
+            Compare(
+                $"turn heads{what}", o => { o[0].copy_(qkv); fast.TurnHeads(o[0], angles, Scales(o[^1]), _t); },
+                o => { o[0].copy_(qkv); plain.TurnHeads(o[0], Double(angles), Scales(o[^1]), _t); }, outputs);
+            Tensor kept = rand(_t, 2, _s.Heads, device: fast.Device) + 0.5;
+            Compare(
+                $"turn heads backward{what}", o => { o[0].copy_(dqkv); fast.TurnHeadsBackward(qkv, o[0], angles, Scales(kept), _t); },
+                o => { o[0].copy_(dqkv); plain.TurnHeadsBackward(Double(qkv), o[0], Double(angles), Scales(Double(kept)), _t); }, Out(_t, 3 * _s.Hidden));
         }
 
         /// <summary>What fine-tuning adds: padding, dropout, the head.</summary>

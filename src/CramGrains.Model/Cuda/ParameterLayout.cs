@@ -22,6 +22,7 @@ internal sealed class ParameterLayout
             Add($"layers.{l}.ffn_out.weight", s.Hidden, s.Half);
         }
 
+        LayerMatrices = (_byName["layers.0.qkv.weight"].Offset, Total);
         if (headWidth > 0)
         {
             Add(HeadPrefix + "dense.weight", headWidth, s.Hidden);
@@ -60,6 +61,9 @@ internal sealed class ParameterLayout
 
     /// <summary>Elements of the flat buffer, padding included.</summary>
     public long Total { get; private set; }
+
+    /// <summary>Elements [from, to) of the layers' matrices.</summary>
+    public (long From, long To) LayerMatrices { get; }
 
     /// <summary>Elements before this one take weight decay.</summary>
     public long Decayed { get; }

@@ -149,6 +149,34 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         Add(dw, dy.narrow(0, 0, rows).to(master).t().matmul(x.narrow(0, 0, rows).to(master)), accumulate);
     }
 
+    public override void TurnHeads(Tensor qkv, Tensor angles, Tensor? scales, int rows)
+    {
+        using var scope = NewDisposeScope();
+        Tensor x = Heads(qkv, rows).to(master); // [B, S, 2, H, K]
+        if (scales is not null)
+        {
+            Tensor r = (x.square().mean([-1], keepdim: true) + Shape.Epsilon).rsqrt();
+            scales.narrow(0, 0, rows).copy_(r.view(rows, 2, Shape.Heads));
+            x = x * r;
+        }
+
+        Heads(qkv, rows).copy_(Shape.Rotary ? Turned(x, angles, 1) : x);
+    }
+
+    public override void TurnHeadsBackward(Tensor qkv, Tensor dqkv, Tensor angles, Tensor? scales, int rows)
+    {
+        using var scope = NewDisposeScope();
+        Tensor Back(Tensor t) => Shape.Rotary ? Turned(Heads(t, rows).to(master), angles, -1) : Heads(t, rows).to(master);
+        Tensor g = Back(dqkv);
+        if (scales is not null)
+        {
+            Tensor n = Back(qkv);
+            g = scales.narrow(0, 0, rows).view(-1, Sequence, 2, Shape.Heads, 1) * (g - (n * (g * n).mean([-1], keepdim: true)));
+        }
+
+        Heads(dqkv, rows).copy_(g);
+    }
+
     public override void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
     {
         using var scope = NewDisposeScope();
@@ -297,11 +325,20 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         Tensor g = norm is not null && s.ClipNorm > 0 ? p.Gradient * (s.ClipNorm / (norm + 1e-6)).clamp_max(1) : p.Gradient;
         float[] now = live is not null ? Floats(live) : [(float)s.LearningRate, (float)(1 - Math.Pow(s.Beta1, s.Step)), (float)(1 - Math.Pow(s.Beta2, s.Step))];
         (double rate, double correction1, double correction2) = (now[0], now[1], now[2]);
-        p.FirstMoment.mul_(s.Beta1).add_(g, 1 - s.Beta1);
-        p.SecondMoment.mul_(s.Beta2).addcmul_(g, g, 1 - s.Beta2);
-        p.Masters.narrow(0, 0, p.Layout.Decayed).mul_(1 - (rate * s.WeightDecay));
-        Tensor denominator = (p.SecondMoment.sqrt() / Math.Sqrt(correction2)) + s.Epsilon;
-        p.Masters.addcdiv_(p.FirstMoment, denominator, -rate / correction1);
+        foreach ((long from, long to) in ((long, long)[])[(0, s.Skipped.From), (s.Skipped.To, p.Layout.Total)])
+        {
+            Tensor Part(Tensor flat) => flat.narrow(0, from, to - from);
+            (Tensor w, Tensor m, Tensor v, Tensor d) = (Part(p.Masters), Part(p.FirstMoment), Part(p.SecondMoment), Part(g));
+            m.mul_(s.Beta1).add_(d, 1 - s.Beta1);
+            v.mul_(s.Beta2).addcmul_(d, d, 1 - s.Beta2);
+            if (from < p.Layout.Decayed)
+            {
+                w.narrow(0, 0, Math.Min(to, p.Layout.Decayed) - from).mul_(1 - (rate * s.WeightDecay));
+            }
+
+            w.addcdiv_(m, (v.sqrt() / Math.Sqrt(correction2)) + s.Epsilon, -rate / correction1);
+        }
+
         RefreshWorking(p);
     }
 
@@ -357,6 +394,17 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
     {
         Tensor s = q.matmul(k.transpose(-1, -2)) / Math.Sqrt(Shape.HeadSize); // [B, H, S, S]
         return lengths is null ? s : s.masked_fill(arange(Sequence, device: Device).view(1, 1, 1, -1).ge(lengths.narrow(0, 0, q.shape[0]).view(-1, 1, 1, 1)), double.NegativeInfinity);
+    }
+
+    /// <summary>Queries and keys as a view, <c>[B, S, 2, H, K]</c>.</summary>
+    private Tensor Heads(Tensor qkv, int rows) => qkv.narrow(0, 0, rows).view(-1, Sequence, 3, Shape.Heads, Shape.HeadSize).narrow(2, 0, 2);
+
+    /// <summary>Pairs (i, i + K/2) turned by their position's angle, or back by a <paramref name="sense"/> of -1.</summary>
+    private Tensor Turned(Tensor x, Tensor angles, int sense)
+    {
+        Tensor a = angles.narrow(1, 0, Sequence).view(2, Sequence, 1, 1, -1), cosine = a[0], sine = a[1] * sense; // [S, 1, 1, K/2]
+        Tensor[] half = x.chunk(2, -1);
+        return cat([(half[0] * cosine) - (half[1] * sine), (half[1] * cosine) + (half[0] * sine)], -1);
     }
 
     /// <summary>The part of the buffer that rows of the current length fill, <c>[B, H, S]</c>.</summary>

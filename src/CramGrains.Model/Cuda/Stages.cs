@@ -105,6 +105,13 @@ internal abstract class Stages : IDisposable
     /// <summary>dw[n, k] (+)= dy[rows, n]^T x[rows, k], in the master type.</summary>
     public abstract void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k);
 
+    /// <summary>Queries and keys in place, as the shape says: divided by their root mean square, turned by their position. <paramref name="angles"/> is
+    /// [2, S of the shape, K/2], cosine and sine; <paramref name="scales"/> [T, 2, H] keeps what a vector was multiplied by (null without norm).</summary>
+    public abstract void TurnHeads(Tensor qkv, Tensor angles, Tensor? scales, int rows);
+
+    /// <summary>Its gradient, in place of <paramref name="dqkv"/>; qkv holds the turned vectors and is read with norm only.</summary>
+    public abstract void TurnHeadsBackward(Tensor qkv, Tensor dqkv, Tensor angles, Tensor? scales, int rows);
+
     /// <summary>Softmax attention; qkv [B, S, 3, H, K], out [B, S, H, K], lse [B, H, S] in base 2. <paramref name="lengths"/> (int32 [B], or null) hides keys from there on.</summary>
     public abstract void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch, DropoutSite? dropout = null, Float8Copy? copy = null);
 
@@ -173,7 +180,11 @@ internal abstract class Stages : IDisposable
 }
 
 /// <summary>One step's numbers.</summary>
-internal readonly record struct AdamWSettings(double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, double ClipNorm, long Step);
+internal readonly record struct AdamWSettings(double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, double ClipNorm, long Step)
+{
+    /// <summary>Elements [from, to) that another optimizer steps.</summary>
+    public (long From, long To) Skipped { get; init; }
+}
 
 /// <summary>One fine-tuning's or run's dropout: a counter-based stream (Philox) whose key and step lie in device memory.</summary>
 /// <param name="State"><c>[3] int32</c>: the two words of the key, and the step.</param>

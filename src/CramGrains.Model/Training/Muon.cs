@@ -41,13 +41,19 @@ internal sealed class Muon : IDisposable
 
     /// <summary>Applies one step.</summary>
     /// <param name="factor">Schedule value, multiplied into the peak learning rate.</param>
-    public void Step(double factor)
+    /// <param name="clip">What gradients are to be multiplied by first, a scalar on their device; null where they are clipped already.</param>
+    public void Step(double factor, Tensor? clip = null)
     {
         double rate = _recipe.MuonLearningRate!.Value * factor;
         foreach (var (matrices, momentum, parts) in _groups)
         {
             using var scope = NewDisposeScope();
             var gradient = stack(matrices.Select(matrix => matrix.Gradient)); // [L, R, C]
+            if (clip is not null)
+            {
+                gradient.mul_(clip);
+            }
+
             momentum.mul_(_recipe.MuonMomentum).add_(gradient, 1 - _recipe.MuonMomentum);
             var update = gradient * (1 - _recipe.MuonMomentum) + momentum * _recipe.MuonMomentum;
             long rows = update.shape[1] / parts, columns = update.shape[2];

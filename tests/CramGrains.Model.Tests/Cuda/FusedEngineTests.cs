@@ -29,11 +29,14 @@ public sealed class FusedEngineTests : IDisposable
     }
 
     [Theory]
-    [InlineData(PositionKind.ScaledSinusoidal, 0.0, 1000)]
-    [InlineData(PositionKind.Sinusoidal, 0.01, 5)]
-    public void Accumulate_SeveralMicrobatchesOfSeveralSizes_GivesAutogradsGradients(PositionKind positions, double zLoss, int headChunk)
+    [InlineData(PositionKind.ScaledSinusoidal, 0.0, 1000, false)]
+    [InlineData(PositionKind.Sinusoidal, 0.01, 5, false)]
+    [InlineData(PositionKind.Rotary, 0.0, 1000, false)]
+    [InlineData(PositionKind.Rotary, 0.0, 1000, true)]
+    [InlineData(PositionKind.Sinusoidal, 0.0, 1000, true)]
+    public void Accumulate_SeveralMicrobatchesOfSeveralSizes_GivesAutogradsGradients(PositionKind positions, double zLoss, int headChunk, bool queryKeyNorm)
     {
-        Recipe recipe = TestRecipes.Tiny(TestRecipes.TinyShape with { Positions = positions });
+        Recipe recipe = TestRecipes.Tiny(TestRecipes.TinyShape with { Positions = positions, QueryKeyNorm = queryKeyNorm });
         recipe = recipe with { Training = recipe.Training with { ZLoss = zLoss } };
         using var eager = new EagerEngine(recipe, 64, CPU);
         using FusedEngine fused = Plain(recipe, rows: 3, masked: 16, headChunk);
@@ -47,10 +50,13 @@ public sealed class FusedEngineTests : IDisposable
         Goldens.AssertClose(eager.Gradients, Gradients(fused), Tolerance);
     }
 
-    [Fact]
-    public void Step_SeveralSteps_TracksTheEagerEngine()
+    [Theory]
+    [InlineData(OptimizerKind.AdamW)]
+    [InlineData(OptimizerKind.Muon)]
+    public void Step_SeveralSteps_TracksTheEagerEngine(OptimizerKind kind)
     {
-        Recipe recipe = TestRecipes.Tiny();
+        OptimizerRecipe optimizer = new(kind, 1e-3, 0.9, 0.98, 1e-12, 0.01, kind == OptimizerKind.Muon ? 0.02 : null);
+        Recipe recipe = TestRecipes.Tiny(optimizer: optimizer);
         using var eager = new EagerEngine(recipe, 64, CPU);
         using FusedEngine fused = Plain(recipe, rows: 3, masked: 16);
         fused.Load(eager.Weights(), eager.OptimizerState());
@@ -66,6 +72,7 @@ public sealed class FusedEngineTests : IDisposable
 
         Assert.Equal(4, fused.OptimizerState()["step"].item<long>());
         Goldens.AssertClose(eager.Weights(), fused.Weights(), 1e-3);
+        Assert.Equal(eager.OptimizerState().Keys.Order(), fused.OptimizerState().Keys.Order());
         Assert.True(Goldens.RelativeError(eager.Evaluate(Random(3, 12, 9)), fused.Evaluate(Random(3, 12, 9))) < 1e-4);
     }
 
@@ -138,7 +145,7 @@ public sealed class FusedEngineTests : IDisposable
     }
 
     [Theory]
-    [InlineData(PositionKind.Rotary, 32, "architecture.positions Rotary")]
+    [InlineData(PositionKind.Learned, 32, "architecture.positions Learned")]
     [InlineData(PositionKind.ScaledSinusoidal, 16, "rows have 16 tokens")]
     [InlineData(PositionKind.ScaledSinusoidal, 32, "the device is cpu")]
     public void TryCreate_WhatItLacks_IsNamed(PositionKind positions, int sequence, string reason)

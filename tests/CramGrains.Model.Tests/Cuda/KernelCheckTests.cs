@@ -35,6 +35,21 @@ public sealed class KernelCheckTests
             KernelCheck.Run(shape, vocabulary, sequence, rows, CUDA, cacheFolder: null), k => Assert.True(k.Passed, $"{k.Kernel}: {k.Error:E2}, tolerance {k.Tolerance:E0}"));
     }
 
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void Turning_TwinInFloat32_Agrees(bool rotary, bool norm)
+    {
+        using var scope = NewDisposeScope();
+        EncoderShape turned = Shape with { Rotary = rotary, QueryKeyNorm = norm };
+        using PlainStages stages = new(turned, CPU, bfloat16, float32), twin = new(turned, CPU, float64, float64);
+        var checks = new KernelCheck.KernelChecks(stages, twin, batch: 3);
+        checks.Turning();
+        Assert.Equal(norm ? 3 : 2, checks.Results.Count);
+        Assert.All(checks.Results, k => Assert.True(k.Passed, $"{k.Kernel}: {k.Error:E2}, tolerance {k.Tolerance:E0}"));
+    }
+
     private static List<KernelAgreement> Run(PlainStages stages)
     {
         using var scope = NewDisposeScope();

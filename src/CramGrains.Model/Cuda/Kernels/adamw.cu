@@ -3,10 +3,12 @@
 // One step of AdamW over every parameter, flat: the clip factor from the squared-norm partials (the same order in every block), decoupled decay below
 // `decayed`, and the bf16 working copy. counts are in float4 units. norm receives the global gradient norm before clipping.
 // live, where given, holds lr and both corrections in place of the arguments, so that a recorded launch serves every step; norm may be null.
+// Entries [skip_from, skip_to) belong to another optimizer.
 // rest1 and rest2 are 1 - beta1 and 1 - beta2, rounded once by the host.
 extern "C" __global__ void __launch_bounds__(256) adamw(
     Quad* p, const Quad* g, Quad* m, Quad* v, uint2* working, const float* squares, int partials, float* norm, float clip,
-    long long count, long long decayed, float lr, float decay, float rest1, float rest2, float eps, float correction1, float correction2, const float* live)
+    long long count, long long decayed, float lr, float decay, float rest1, float rest2, float eps, float correction1, float correction2, const float* live,
+    long long skip_from, long long skip_to)
 {
     __shared__ float room[32];
     float total = 0.f;
@@ -18,6 +20,7 @@ extern "C" __global__ void __launch_bounds__(256) adamw(
     float step = lr / correction1, root = rsqrtf(correction2), keep = 1.f - lr * decay;
     for (long long i = (long long)blockIdx.x * 256 + threadIdx.x; i < count; i += (long long)gridDim.x * 256)
     {
+        if (i >= skip_from && i < skip_to) continue;
         Quad gp = g[i], pp = p[i], mp = m[i], vp = v[i];
         float k = i < decayed ? keep : 1.f;
 #pragma unroll
