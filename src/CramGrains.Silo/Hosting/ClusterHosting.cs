@@ -33,6 +33,7 @@ internal static class ClusterHosting
         builder.Services.AddSingleton(redis);
         builder.Services.AddSingleton(store);
         builder.Services.AddHostedService<StoreWatch>();
+        builder.AddIncomingGrainCallFilter<StoreErrors>();
         builder.Services.AddSingleton<IRunLogs>(new RedisRunLogs(redis, options.Id));
         builder.UseRedisClustering(clustering => clustering.ConfigurationOptions = Redis(options));
         builder.UseRedisReminderService(reminders => reminders.ConfigurationOptions = Redis(options));

@@ -7,7 +7,7 @@ namespace CramGrains.EndToEnd.Tests.Cluster;
 [Trait("Category", "EndToEnd"), Trait("Category", "Cluster"), Trait("Category", "Fault"), Trait("Category", "Slow")]
 public sealed class FaultMatrixTests
 {
-    private static readonly TimeSpan Long = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(8);
 
     [Fact]
     public async Task Worker_Killed_IsFollowedByAnotherFromTheCheckpoint()
@@ -121,10 +121,10 @@ public sealed class FaultMatrixTests
 
         foreach (var silo in lab.Silos)
         {
-            await silo.EndedAsync(TimeSpan.FromSeconds(40));
+            await silo.EndedAsync(Lab.Patience);
             Assert.Contains("has lost its data", silo.ReadLog(), StringComparison.Ordinal);
             silo.Start(); // as a service manager would: refused for as long as the store remembers nothing
-            await silo.EndedAsync(TimeSpan.FromSeconds(40));
+            await silo.EndedAsync(Lab.Patience);
             Assert.Equal(2, silo.ExitCode);
         }
 
@@ -224,7 +224,7 @@ public sealed class FaultMatrixTests
         var twin = lab.Add("m1", Path.Combine(lab.Folder, "twin"));
 
         twin.Start();
-        await twin.EndedAsync(TimeSpan.FromSeconds(40));
+        await twin.EndedAsync(Lab.Patience);
 
         Assert.Equal(2, twin.ExitCode);
         Assert.Contains("the name 'm1' belongs to another home", twin.ReadLog(), StringComparison.Ordinal);

@@ -13,7 +13,8 @@ namespace CramGrains.EndToEnd.Tests.Cluster;
 /// <summary>A lab on this machine: one Redis and several silo processes with a CPU each, as clients and service managers see them.</summary>
 internal sealed class Lab : IAsyncDisposable
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    /// <summary>Deadline of every wait; long, since it only costs time where something is wrong, and a machine may have much else to do.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
     private readonly Dictionary<string, object> _cluster;
     private readonly Dictionary<string, object> _sections;

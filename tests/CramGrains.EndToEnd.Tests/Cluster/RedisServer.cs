@@ -74,7 +74,7 @@ internal sealed class RedisServer : IAsyncDisposable
             }
             catch (SocketException)
             {
-                Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20), $"{Program} does not answer at {Address}:{Port}.");
+                Assert.True(Stopwatch.GetElapsedTime(started) < Lab.Patience, $"{Program} does not answer at {Address}:{Port}.");
             }
         }
     }

@@ -73,7 +73,7 @@ internal sealed class SiloProcess(string machine, string home, string settings, 
     public async Task StopAsync()
     {
         Signals.Send(ProcessId, Signals.Terminate);
-        await Eventually.TrueAsync(() => !IsAlive, () => $"{Machine} ends after SIGTERM", TimeSpan.FromSeconds(45));
+        await Eventually.TrueAsync(() => !IsAlive, () => $"{Machine} ends after SIGTERM", Lab.Patience);
     }
 
     public Task EndedAsync(TimeSpan limit) => Eventually.TrueAsync(() => !IsAlive, () => $"{Machine} ends by itself; its log ends:\n{Tail()}", limit);
