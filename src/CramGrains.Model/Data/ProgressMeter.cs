@@ -12,7 +12,8 @@ internal sealed class ProgressMeter(string stage, long totalBytes, IProgress<Cor
         _bytes += bytes;
         if (progress is not null && time.GetElapsedTime(_lastReport) >= TimeSpan.FromMilliseconds(250))
         {
-            Report(totalBytes == 0 ? 1 : Math.Min(1, (double)_bytes / totalBytes));
+            // Only Complete says that all is done, and says it once.
+            Report(totalBytes == 0 ? 0 : Math.Min(Math.BitDecrement(1), (double)_bytes / totalBytes));
         }
     }
 

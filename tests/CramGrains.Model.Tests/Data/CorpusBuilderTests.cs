@@ -135,6 +135,21 @@ public sealed class CorpusBuilderTests
     }
 
     [Fact]
+    public void Prepare_DiskFull_SaysSoAndGoesOnOnceThereIsRoom()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "needs Linux's /dev/full, a device on which there is never room");
+        using var rig = new CorpusRig().WriteDocuments();
+        var vocabulary = Path.Combine(Directory.CreateDirectory(Path.Combine(rig.Corpora, CorpusRig.Digest(rig.WithSource) + ".partial")).FullName, "vocab.txt");
+        File.CreateSymbolicLink(vocabulary, "/dev/full");
+        var problem = Assert.Throws<CorpusException>(() => rig.Prepare());
+        Assert.Contains("No space left", problem.Message);
+        Assert.Equal(28, problem.InnerException!.HResult); // ENOSPC, by which the worker tells it from other failures
+
+        File.Delete(vocabulary);
+        rig.Open(rig.Prepare()).Dispose();
+    }
+
+    [Fact]
     public void Prepare_RowsLongerThanTheText_SaysThatItIsTooSmall()
     {
         using var rig = new CorpusRig { Recipe = new([], TextNormalizerKind.Crammed, 60, 8192, 0.1) }.WriteDocuments(40);

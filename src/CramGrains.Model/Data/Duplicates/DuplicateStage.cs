@@ -23,7 +23,13 @@ internal static class DuplicateStage
         var near = recipe.NearDuplicates is null ? null : Path.Combine(folder, NearFile);
         if (near is not null)
         {
-            var removed = Once(near, () => new[] { new NearDuplicates(recipe.NearDuplicates!, folder, options).Run(documents, near, Meter("finding near-duplicates"), cancellationToken) });
+            var removed = Once(near, () =>
+            {
+                var meter = Meter("finding near-duplicates", readings: 1);
+                var found = new NearDuplicates(recipe.NearDuplicates!, folder, options).Run(documents, near, meter, cancellationToken);
+                meter.Complete();
+                return new[] { found };
+            });
             counts = counts with { NearDuplicates = removed[0] };
             documents.Duplicates = new DuplicateFilter(near, null, counts);
         }
@@ -33,7 +39,9 @@ internal static class DuplicateStage
         {
             var found = Once(cuts, () =>
             {
-                var (cutDocuments, stretches, bytes) = new RepeatedText(recipe.RepeatedText!, folder, options).Run(documents, cuts, Meter("finding repeated text", 2), cancellationToken);
+                var meter = Meter("finding repeated text", readings: 2);
+                var (cutDocuments, stretches, bytes) = new RepeatedText(recipe.RepeatedText!, folder, options).Run(documents, cuts, meter, cancellationToken);
+                meter.Complete();
                 return new[] { cutDocuments, stretches, bytes };
             });
             counts = counts with { CutDocuments = found[0], CutStretches = found[1], CutBytes = found[2] };
@@ -41,7 +49,7 @@ internal static class DuplicateStage
 
         documents.Duplicates = new DuplicateFilter(near, cuts, counts);
 
-        ProgressMeter Meter(string stage, int readings = 1) => new(stage, readings * documents.Bytes, progress, options.Time);
+        ProgressMeter Meter(string stage, int readings) => new(stage, readings * documents.Bytes, progress, options.Time);
     }
 
     /// <summary>Does the work unless its file is there whole; the seal beside it holds its checksum and its figures.</summary>

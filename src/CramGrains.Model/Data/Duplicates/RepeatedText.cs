@@ -32,7 +32,6 @@ internal sealed class RepeatedText(RepeatedTextRecipe recipe, string folder, Cor
     public (long Documents, long Stretches, long Bytes) Run(DocumentStream documents, string output, ProgressMeter meter, CancellationToken cancellationToken)
     {
         using var candidates = Candidates(documents, meter, cancellationToken);
-        meter.Complete();
         using var repeated = Repeated(documents, candidates, meter, cancellationToken);
         return Write(repeated, output);
     }
