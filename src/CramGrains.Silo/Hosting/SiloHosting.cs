@@ -41,6 +41,8 @@ internal static class SiloHosting
         builder.UseSiloMetadata(new Dictionary<string, string> { [PinToMachineDirector.MachineKey] = silo.Machine });
         builder.AddPlacementDirector<PinToMachinePlacement, PinToMachineDirector>();
         builder.AddGrainService<DeviceAgent>();
+        // The simulated world speaks through the grains' interfaces; what implements them there is no grain.
+        builder.Services.PostConfigure<Orleans.Configuration.GrainTypeOptions>(types => types.Classes.RemoveWhere(t => t.Namespace == typeof(Simulation.SimWorld).Namespace));
         return builder;
     }
 
