@@ -32,7 +32,7 @@ internal static class SchedulerBenchCommand
                 return 2;
             }
 
-            Print(PlanningBenchmark.Measure(waiting, machines, samples: 200), p.GetValue(json));
+            Print(PlanningBenchmark.Measure(waiting, machines, samples: 50), p.GetValue(json));
             if (p.GetValue(seconds) + p.GetValue(finished) > 0)
             {
                 await using var silo = await BenchmarkSilo.StartAsync(await File.ReadAllTextAsync(file.FullName, cancellationToken), cancellationToken);
