@@ -34,7 +34,7 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
         var progress = new DirectProgress<TrainingEvent>(happened => Show(phase, happened));
         var (result, tuned) = FineTuner.Train(
             recipe.FineTuning, recipe.Architecture, checkpoint.State.Weights, encoder, GlueReader.Read(assignment.GlueFolder!, task), assignment.Seed, device, progress,
-            orders.Stopping);
+            orders.Stopping, cacheFolder: WorkerRecipe.KernelCache(assignment));
         using (tuned)
         {
             Keep(recipe, checkpoint.State.Manifest, result, tuned);
