@@ -26,7 +26,7 @@ try
     }
 
     var parsed = root.Parse(args);
-    if (parsed.Errors.Count > 0)
+    if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples) // Who asks for help need not give what is required.
     {
         foreach (var error in parsed.Errors)
         {

@@ -7,7 +7,7 @@ namespace CramGrains.EndToEnd.Tests;
 [Trait("Category", "EndToEnd")]
 public sealed class QuickstartTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
     /// <summary>Shrinks the quickstart's recipe so that seconds are enough.</summary>
     private static readonly string[] Shrunk =
@@ -28,7 +28,7 @@ public sealed class QuickstartTests
         Assert.Equal("succeeded", Text(report, "state"));
         Assert.Equal("completed", Text(report, "reason"));
         Assert.Equal(4, report.GetProperty("budget_seconds").GetDouble());
-        Assert.InRange(report.GetProperty("budget_used_seconds").GetDouble(), 0.1, 6);
+        Assert.InRange(report.GetProperty("budget_used_seconds").GetDouble(), 0.1, 8);
         Assert.Equal(1, report.GetProperty("attempts").GetInt32());
         Assert.True(report.GetProperty("optimizer_steps").GetInt64() > 0);
         Assert.True(report.GetProperty("tokens_seen").GetInt64() > 0);

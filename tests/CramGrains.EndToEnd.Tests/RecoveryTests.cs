@@ -7,7 +7,7 @@ namespace CramGrains.EndToEnd.Tests;
 [Trait("Category", "EndToEnd")]
 public sealed class RecoveryTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
     [Fact]
     public async Task Run_WorkerThenSiloKilled_FinishesWithItsBudgetIntact()
@@ -31,15 +31,14 @@ public sealed class RecoveryTests
         var worker = WorkerOf(home, run);
         Home.Kill(home.SiloProcessId);
         (await home.CramAsync("up")).Expect(0);
-        await WaitForStepsAsync(home, run, beyond: Steps(second));
-        Assert.Equal(worker, WorkerOf(home, run));
-
         (await home.CramAsync("watch", run)).Expect(0);
+        Assert.Equal(worker, WorkerOf(home, run));
         var report = (await home.CramAsync("results", run, "--json")).Expect(0).Json;
         Assert.Equal("succeeded", report.GetProperty("state").GetString());
         Assert.Equal(2, report.GetProperty("attempts").GetInt32());
+        Assert.True(report.GetProperty("optimizer_steps").GetInt64() > Steps(second));
         Assert.Equal(budget, report.GetProperty("budget_seconds").GetDouble());
-        Assert.InRange(report.GetProperty("budget_used_seconds").GetDouble(), budget - 1.5, budget + 1.5);
+        Assert.InRange(report.GetProperty("budget_used_seconds").GetDouble(), budget - 4, budget + 4);
         Assert.True(report.GetProperty("heldout_loss").GetDouble() < report.GetProperty("heldout_loss_initial").GetDouble() - 0.5);
     }
 

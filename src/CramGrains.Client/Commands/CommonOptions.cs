@@ -14,11 +14,11 @@ internal static class CommonOptions
         Recursive = true,
     };
 
-    /// <summary>A silo elsewhere.</summary>
+    /// <summary>Silos elsewhere.</summary>
     public static Option<string> Cluster { get; } = new("--cluster")
     {
-        Description = "HTTP address of any silo of a cluster. Default: $CRAM_CLUSTER, else the silo that serves the home folder.",
-        HelpName = "HOST:PORT",
+        Description = "HTTP addresses of silos of a cluster, one is enough. Default: $CRAM_CLUSTER, else cluster of the client's settings, else the silo that serves the home folder.",
+        HelpName = "HOST:PORT[,HOST:PORT]",
         Recursive = true,
     };
 
@@ -29,6 +29,11 @@ internal static class CommonOptions
     public static ClusterTarget Target(this ParseResult parsed)
     {
         var address = parsed.GetValue(Cluster) ?? Environment.GetEnvironmentVariable("CRAM_CLUSTER");
+        if (string.IsNullOrEmpty(address) && parsed.GetValue(Home) is null && ClientSettings.Load().Cluster is { Count: > 0 } known)
+        {
+            address = string.Join(',', known);
+        }
+
         return new ClusterTarget(Path.GetFullPath(parsed.GetValue(Home) ?? ClusterTarget.DefaultHome), string.IsNullOrEmpty(address) ? null : address);
     }
 

@@ -56,19 +56,28 @@ internal static class RunCommands
     {
         var run = RunArgument.Create();
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on printing until the run has ended." };
-        var command = new ExampleCommand("logs", "Prints a run's log.", ("cram logs latest --follow", "as it grows"));
+        var command = new ExampleCommand("logs", "Prints a run's log.", ("cram logs latest --follow", "as it grows"), ("cram logs latest --json", "its lines in one object"));
         command.Add(run);
         command.Add(follow);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
             var runId = await session.ResolveRunAsync(parsed.GetRequiredValue(run));
+            var lines = new List<string>();
             for (var cursor = 0L; ;)
             {
                 var ended = (await session.Run(runId).GetAsync())?.EndedAt is not null; // Asked first: what is written before the end is read after it.
                 var chunk = await session.Run(runId).ReadLogAsync(cursor);
                 cursor = chunk.Cursor;
-                Console.Out.Write(chunk.Text);
+                if (parsed.WantsJson())
+                {
+                    lines.AddRange(chunk.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+                }
+                else
+                {
+                    Console.Out.Write(chunk.Text);
+                }
+
                 if (chunk.Text.Length > 0)
                 {
                     continue;
@@ -76,6 +85,11 @@ internal static class RunCommands
 
                 if (ended || !parsed.GetValue(follow))
                 {
+                    if (parsed.WantsJson())
+                    {
+                        CramJson.Print(new { run_id = runId, lines });
+                    }
+
                     return ExitCodes.Done;
                 }
 

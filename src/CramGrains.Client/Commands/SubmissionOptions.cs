@@ -61,8 +61,13 @@ internal sealed class SubmissionOptions
 
     private static string Existing(string option, string given, bool remote)
     {
+        if (given.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || given.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
+        {
+            return given;
+        }
+
         var path = Path.GetFullPath(given);
-        return remote || File.Exists(path) || Directory.Exists(path) // Paths of a cluster elsewhere are that machine's.
+        return remote || given.Contains('*') || File.Exists(path) || Directory.Exists(path) // Paths of a cluster elsewhere are that machine's.
             ? path
             : throw new CommandException(ExitCodes.Usage, $"{option} {given}: there is no such file or folder.");
     }

@@ -1,14 +1,10 @@
-using System.Text.Json;
-
 namespace CramGrains.Client.Connection;
 
 /// <summary>Which cluster a command is for.</summary>
 /// <param name="Home">Home folder of this machine's silo, absolute.</param>
-/// <param name="Address">HTTP address of a silo, <c>HOST:PORT</c>; null for the one that serves <paramref name="Home"/>.</param>
+/// <param name="Address">HTTP addresses of silos, <c>HOST:PORT[,HOST:PORT]</c>; null for the one that serves <paramref name="Home"/>.</param>
 internal sealed record ClusterTarget(string Home, string? Address)
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
-
     /// <summary><c>$CRAM_HOME</c>, or <c>.cramgrains</c> in the user's folder.</summary>
     public static string DefaultHome =>
         Environment.GetEnvironmentVariable("CRAM_HOME") is { Length: > 0 } home
@@ -24,16 +20,7 @@ internal sealed record ClusterTarget(string Home, string? Address)
             return SiloDescription.TryRead(Home);
         }
 
-        using var http = new HttpClient { Timeout = Limit };
-        try
-        {
-            return SiloDescription.Parse(await http.GetStringAsync(new Uri($"http://{Address}/silo.json"), cancellationToken))
-                ?? throw new JsonException("an empty answer");
-        }
-        catch (Exception problem) when (!cancellationToken.IsCancellationRequested && problem is HttpRequestException or TaskCanceledException or JsonException or UriFormatException)
-        {
-            throw new CommandException(
-                ExitCodes.NoCluster, $"No silo answers at {Address}: {problem.Message} --cluster expects HOST:PORT with the silo's HTTP port (`http_port` of its silo.json).");
-        }
+        using var http = new SiloHttp(ClientSettings.Load());
+        return await http.FirstAsync(Address.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), cancellationToken);
     }
 }

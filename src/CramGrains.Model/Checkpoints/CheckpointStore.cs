@@ -21,10 +21,14 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
     /// <summary>Name of the file with the weights.</summary>
     public const string WeightsFile = "weights.safetensors";
 
+    /// <summary>Name of the readable part.</summary>
+    public const string ManifestFile = "manifest.json";
+
+    /// <summary>Name of the file with its checksum.</summary>
+    public const string ManifestSumFile = "manifest.json.sha256";
+
     private const string OptimizerFile = "optimizer.safetensors";
     private const string RecipeFile = "recipe.json";
-    private const string ManifestFile = "manifest.json";
-    private const string ManifestSumFile = "manifest.json.sha256";
     private const string Unfinished = ".unfinished-";
 
     /// <summary>Folder of the run's checkpoints.</summary>

@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 namespace CramGrains.Model.Checkpoints;
 
 /// <summary>Files and folders whose content is on the disk when a call returns.</summary>
-internal static partial class DurableFiles
+public static partial class DurableFiles
 {
     private const int Buffer = 1 << 20;
 

@@ -16,6 +16,9 @@ internal sealed class CudaDevice
 
     public CudaDriver Driver { get; }
 
+    /// <summary>Where launches and products go: 0, the legacy stream, except while a sequence of them is recorded.</summary>
+    public nint Stream { get; set; }
+
     public Nvrtc Compiler { get; }
 
     public CublasLt Products { get; }
@@ -67,5 +70,5 @@ internal sealed class CudaDevice
     public void Enter() => Driver.SetCurrent(_context);
 
     public void Launch(CudaKernel kernel, Grid grid, params ReadOnlySpan<KernelArgument> arguments) =>
-        Driver.Launch(kernel.Function, grid, kernel.Threads, kernel.SharedBytes, 0, arguments, kernel.Name);
+        Driver.Launch(kernel.Function, grid, kernel.Threads, kernel.SharedBytes, Stream, arguments, kernel.Name);
 }

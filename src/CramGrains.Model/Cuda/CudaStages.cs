@@ -8,27 +8,43 @@ internal sealed unsafe class CudaStages : Stages
 {
     private const int RowsPerBlock = 8, SquareBlocks = 1024, PositionBlocks = 256, StagingSlots = 3;
 
+    /// <summary>What the keys of kernels built with dropout, or with FP8 copies, end with.</summary>
+    private const string Drops = ".dropout", Copies = ".float8";
+
     private readonly CudaDevice _device;
-    private readonly IReadOnlyDictionary<string, CudaKernel> _kernels;
+    private readonly Dictionary<string, CudaKernel> _kernels;
+    private readonly CudaRecorder _recorder;
+    private readonly string? _cacheFolder;
+    private readonly int _classes, _headWidth;
     private readonly GemmRunner _products;
     private readonly int _normBlocks, _streamBlocks;
     private readonly Tensor _normPartials, _normOffsets, _squares, _positionPartials, _embeddingPartials;
     private readonly nint[] _staging = new nint[StagingSlots], _stagingFree = new nint[StagingSlots];
     private readonly long _stagingBytes;
+    private Tensor? _matrices;
+    private Float8State? _matricesOf;
+    private ParameterLayout? _normLayout;
     private int _slot;
 
-    public CudaStages(EncoderShape shape, Device device, CudaDevice cuda, int tokens, string? cacheFolder) : base(shape, device)
+    /// <param name="shape">The encoder.</param>
+    /// <param name="device">The GPU as libtorch knows it.</param>
+    /// <param name="cuda">The GPU.</param>
+    /// <param name="tokens">Most tokens of a pass.</param>
+    /// <param name="cacheFolder">Where compiled kernels and chosen algorithms are kept; null keeps none.</param>
+    /// <param name="headWidth">Width of a classification head, 0 for none.</param>
+    /// <param name="classes">Its outputs.</param>
+    /// <param name="float8">Also the kernels that write FP8 copies.</param>
+    public CudaStages(EncoderShape shape, Device device, CudaDevice cuda, int tokens, string? cacheFolder, int headWidth = 0, int classes = 0, bool float8 = false) : base(shape, device)
     {
-        _device = cuda;
-        _kernels = KernelLibrary.Load(cuda, Requests(shape), cacheFolder);
+        (_device, _cacheFolder, _headWidth, _classes) = (cuda, cacheFolder, headWidth, classes);
+        _recorder = new CudaRecorder(cuda);
+        _kernels = new(KernelLibrary.Load(cuda, [.. Requests(shape, headWidth, classes), .. SequenceRequests(shape, shape.Sequence, headWidth > 0, float8), .. float8 ? Float8Requests(shape) : []], cacheFolder));
         _products = new GemmRunner(cuda, device, cacheFolder);
         AllocatedBytes += GemmRunner.Bytes;
         // layernorm_backward fits twice on a multiprocessor; the optimizer's kernels eight times.
         (_normBlocks, _streamBlocks) = (2 * cuda.Multiprocessors, 8 * cuda.Multiprocessors);
         _normPartials = Allocate(float32, shape.Norms, _normBlocks, 2, shape.Hidden);
-        var layout = new ParameterLayout(shape);
         _normOffsets = Allocate(int64, shape.Norms * 2);
-        _normOffsets.copy_(tensor(layout.Norms.SelectMany(n => new[] { n.Weight.Offset, n.Bias.Offset }).ToArray()));
         _squares = Allocate(float32, SquareBlocks);
         _positionPartials = Allocate(float32, PositionBlocks);
         _embeddingPartials = Allocate(float32, EmbeddingOrder.MaximumPartials(tokens), shape.Hidden);
@@ -44,32 +60,82 @@ internal sealed unsafe class CudaStages : Stages
 
     public override ScalarType Master => float32;
 
-    /// <summary>Every kernel with the macros that this shape gives it.</summary>
-    public static IReadOnlyList<KernelRequest> Requests(EncoderShape s)
+    /// <summary>Setting it builds the kernels of that length, once.</summary>
+    public override int Sequence
     {
-        (string, long) cols = ("COLS", s.Hidden), seq = ("SEQ", s.Sequence), head = ("HEAD", s.HeadSize), half = ("HALF", s.Half);
-        int tile = s.Sequence * s.HeadSize * 2, scores = s.Sequence * s.Sequence * 2;
+        get => base.Sequence;
+        set
+        {
+            base.Sequence = value;
+            if (_kernels is not null && !_kernels.ContainsKey(At("attention_forward")))
+            {
+                foreach ((string key, CudaKernel kernel) in KernelLibrary.Load(_device, SequenceRequests(Shape, value, _headWidth > 0, float8: false), _cacheFolder))
+                {
+                    _kernels.Add(key, kernel);
+                }
+            }
+        }
+    }
+
+    /// <summary>Kernels that do not depend on the length of a row, with the macros that this shape gives them.</summary>
+    public static IReadOnlyList<KernelRequest> Requests(EncoderShape s, int headWidth, int classes)
+    {
+        (string, long) cols = ("COLS", s.Hidden), half = ("HALF", s.Half), width = ("WIDTH", headWidth), outputs = ("OUTPUTS", classes);
+        IReadOnlyList<KernelRequest> head = headWidth > 0
+            ? [new("dropout", 256), new("classify", 256, 0, width, outputs), new("classify_backward", 64, 0, width, outputs)]
+            : [new("cross_entropy", 512, 0, ("VOCAB", s.Vocabulary))];
         return
         [
-            new("embedding_forward", 256, 0, cols, seq),
+            .. head,
             new("layernorm_forward", 256, 0, cols),
             new("layernorm_backward", 256, 0, cols),
             new("column_sums", 256, 0, cols),
-            new("attention_forward", 2 * s.Sequence, 3 * tile, seq, head),
-            // With 64 channels the probabilities take the place of keys and values.
-            new("attention_backward", 2 * s.Sequence, (4 * tile) + (s.HeadSize == 64 ? scores : 2 * scores), seq, head),
             new("geglu_forward", 256, 0, half),
             new("geglu_backward", 256, 0, half),
             new("gather_rows", 256, 0, cols),
             new("scatter_rows", 256, 0, cols),
-            new("cross_entropy", 512, 0, ("VOCAB", s.Vocabulary)),
             new("sum_into", 1024),
-            new("position_dot", 256, 0, cols, seq),
             new("embedding_backward", s.Hidden / 8, 0, cols),
             new("embedding_long", 256, 0, cols),
             new("gradient_squares", 256),
             new("adamw", 256),
             new("to_bf16", 256),
+        ];
+    }
+
+    /// <summary>Kernels for rows of <paramref name="sequence"/> tokens; those with dropout beside the others, which keep their registers.</summary>
+    public static IReadOnlyList<KernelRequest> SequenceRequests(EncoderShape s, int sequence, bool dropout, bool float8)
+    {
+        (string, long) cols = ("COLS", s.Hidden), seq = ("SEQ", sequence), head = ("HEAD", s.HeadSize);
+        int tile = sequence * s.HeadSize * 2, scores = sequence * sequence * 2;
+        KernelRequest Attention(string name, int shared, string variant) =>
+            new(name, 2 * sequence, shared, seq, head, ("DROPOUT", variant == Drops ? 1 : 0), ("FP8", variant == Copies ? 1 : 0)) { Key = $"{name}.{sequence}{variant}" };
+        // With 64 channels the probabilities take the place of keys and values.
+        int backward = (4 * tile) + (s.HeadSize == 64 ? scores : 2 * scores);
+        return
+        [
+            new("embedding_forward", 256, 0, cols, seq) { Key = $"embedding_forward.{sequence}" },
+            new("position_dot", 256, 0, cols, seq) { Key = $"position_dot.{sequence}" },
+            .. ((string[])["", .. dropout ? [Drops] : (string[])[], .. float8 ? [Copies] : (string[])[]]).SelectMany(
+                v => (KernelRequest[])[Attention("attention_forward", 3 * tile, v), Attention("attention_backward", backward, v)]),
+        ];
+    }
+
+    /// <summary>Kernels that write FP8 copies beside what they make, and those of the copies' scales.</summary>
+    public static IReadOnlyList<KernelRequest> Float8Requests(EncoderShape s)
+    {
+        (string, long) cols = ("COLS", s.Hidden), half = ("HALF", s.Half), on = ("FP8", 1);
+        return
+        [
+            new("layernorm_forward", 256, 0, cols, on) { Key = "layernorm_forward" + Copies },
+            new("layernorm_backward", 256, 0, cols, on) { Key = "layernorm_backward" + Copies },
+            new("geglu_forward", 256, 0, half, on) { Key = "geglu_forward" + Copies },
+            new("geglu_backward", 256, 0, half, on) { Key = "geglu_backward" + Copies },
+            new("float8_copy", 256),
+            new("float8_transpose", 256),
+            new("float8_scales", 256),
+            new("float8_weight_amax", 256),
+            new("float8_weights", 256),
         ];
     }
 
@@ -92,23 +158,31 @@ internal sealed unsafe class CudaStages : Stages
     }
 
     public override void Embedding(Tensor ids, Tensor word, Tensor table, Tensor scale, Tensor output, int rows) =>
-        Launch("embedding_forward", Grid.Cover(rows, RowsPerBlock), ids, word, table, scale, output, rows);
+        Launch(At("embedding_forward"), Grid.Cover(rows, RowsPerBlock), ids, word, table, scale, output, rows);
 
-    public override void Norm(Tensor x, Tensor weight, Tensor bias, Tensor y, Tensor mean, Tensor rstd, int rows) =>
-        Launch("layernorm_forward", Grid.Cover(rows, RowsPerBlock), x, weight, bias, y, mean, rstd, rows, Shape.Epsilon);
+    public override void Norm(Tensor x, Tensor weight, Tensor bias, Tensor? y, Tensor mean, Tensor rstd, int rows, Float8Copy? copy = null) => Launch(
+        "layernorm_forward" + Copying(copy), Grid.Cover(rows, RowsPerBlock), x, weight, bias, y, mean, rstd, rows, Shape.Epsilon, copy?.Data, copy?.Scale, copy?.Largest);
 
-    public override void NormBackward(Tensor dy, Tensor x, Tensor mean, Tensor rstd, Tensor weight, Tensor? residual, Tensor dx, int norm, int rows)
+    public override void NormBackward(Tensor dy, Tensor x, Tensor mean, Tensor rstd, Tensor weight, Tensor? residual, Tensor dx, int norm, int rows, Float8Copy? copy = null)
     {
         nint partial = TensorPointer.Of(_normPartials) + (nint)(4L * norm * _normBlocks * 2 * Shape.Hidden);
-        Launch("layernorm_backward", _normBlocks, dy, x, mean, rstd, weight, residual, dx, partial, rows);
+        Launch("layernorm_backward" + Copying(copy), _normBlocks, dy, x, mean, rstd, weight, residual, dx, partial, rows, copy?.Data, copy?.Scale, copy?.Largest);
     }
 
-    public override void NormGradients(Tensor gradient, bool accumulate) =>
+    public override void NormGradients(ParameterLayout layout, Tensor gradient, bool accumulate)
+    {
+        if (!ReferenceEquals(_normLayout, layout))
+        {
+            _normOffsets.copy_(tensor(layout.Norms.SelectMany(n => new[] { n.Weight.Offset, n.Bias.Offset }).ToArray()));
+            _normLayout = layout;
+        }
+
         Launch("column_sums", new Grid((Shape.Hidden + 31) / 32, 2, Shape.Norms), _normPartials, _normOffsets, gradient, _normBlocks, accumulate ? 1 : 0);
+    }
 
     // Row-major matrices are column-major transposed ones: each product below is written for the transposes.
     public override void Linear(Tensor x, Tensor w, Tensor y, Tensor? residual, int rows, int n, int k) =>
-        Multiply(new(true, false, n, rows, k, CublasLt.Bfloat16, CublasLt.Bfloat16, CublasLt.Bfloat16, residual is not null), w, x, residual ?? y, y);
+        Multiply(new(true, false, n, rows, k, CublasLt.Bfloat16, CublasLt.Bfloat16, y.dtype == float32 ? CublasLt.Float32 : CublasLt.Bfloat16, residual is not null), w, x, residual ?? y, y);
 
     public override void LinearInputGradient(Tensor dy, Tensor w, Tensor dx, int rows, int n, int k) =>
         Multiply(new(false, false, k, rows, n, CublasLt.Bfloat16, CublasLt.Bfloat16, CublasLt.Bfloat16, false), w, dy, dx, dx);
@@ -116,22 +190,80 @@ internal sealed unsafe class CudaStages : Stages
     public override void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k) =>
         Multiply(new(false, true, k, n, rows, CublasLt.Bfloat16, CublasLt.Bfloat16, CublasLt.Float32, accumulate), x, dy, dw, dw);
 
-    public override void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch) =>
-        Launch("attention_forward", new Grid(Shape.Heads, batch), qkv, lengths, output, lse, Shape.Heads);
+    // Both operands of an FP8 product have the summed index innermost: the first is a transposed column-major matrix.
+    public override void Linear8(Float8Copy x, Float8Weight w, Tensor y, Tensor? residual, int rows, int n, int k) => MultiplyScaled(
+        new(true, false, n, rows, k, CublasLt.Float8E4M3, CublasLt.Float8E4M3, CublasLt.Bfloat16, residual is not null, FastAccumulation: true), w.Straight, w.Inverse, x, residual ?? y, y);
 
-    public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor dqkv, int batch) =>
-        Launch("attention_backward", new Grid(Shape.Heads, batch), qkv, lengths, output, lse, doutput, dqkv, Shape.Heads);
+    public override void LinearInputGradient8(Float8Copy dy, Float8Weight w, Tensor dx, int rows, int n, int k) => MultiplyScaled(
+        new(true, false, k, rows, n, CublasLt.Float8E4M3, CublasLt.Float8E5M2, CublasLt.Bfloat16, false, FastAccumulation: true), w.Transposed, w.Inverse, dy, dx, dx);
 
-    public override void Geglu(Tensor u, Tensor y, int rows) => Launch("geglu_forward", Grid.Cover(rows * (long)Shape.Half / 8, 256), u, y, rows * (Shape.Half / 8));
+    public override void LinearWeightGradient8(Tensor dyT, Float8Copy dy, Tensor xT, Float8Copy x, Tensor dw, bool accumulate, int rows, int n, int k) =>
+        _products.MultiplyScaled(
+            new(true, false, k, n, rows, CublasLt.Float8E4M3, CublasLt.Float8E5M2, CublasLt.Float32, accumulate, FastAccumulation: true),
+            TensorPointer.Of(xT), TensorPointer.Of(x.Inverse), TensorPointer.Of(dyT), TensorPointer.Of(dy.Inverse), TensorPointer.Of(dw), accumulate ? 1 : 0, TensorPointer.Of(dw));
 
-    public override void GegluBackward(Tensor u, Tensor dy, Tensor du, int rows) =>
-        Launch("geglu_backward", Grid.Cover(rows * (long)Shape.Half / 8, 256), u, dy, du, rows * (Shape.Half / 8));
+    public override void Copy8(Tensor x, Float8Copy copy, int rows, int columns) =>
+        Launch("float8_copy", _streamBlocks, x, copy.Data, copy.Scale, copy.Largest, rows * (columns / 8));
+
+    public override void Transpose8(Float8Copy copy, Tensor to, int rows, int columns) =>
+        Launch("float8_transpose", new Grid((columns + 63) / 64, (rows + 127) / 128), copy.Data, to, rows, columns);
+
+    public override void Float8Scale(Float8Scales s, int gradients, int headroom)
+    {
+        int count = (int)s.Scales.numel();
+        Launch("float8_scales", Grid.Cover(count, 256), s.Largest, s.Scales, s.Inverses, count, gradients, headroom);
+    }
+
+    public override void Float8Weights(FlatParameters p, Float8State state)
+    {
+        if (!ReferenceEquals(_matricesOf, state))
+        {
+            _matrices ??= Allocate(int64, state.Entries.Length * 3);
+            _matrices.copy_(tensor(state.Entries.SelectMany(e => (long[])[e.Offset, e.Shape[0] | (e.Shape[1] << 32), 0]).ToArray()));
+            _matricesOf = state;
+        }
+
+        int tiles = state.Entries.Max(e => (int)(((e.Shape[0] + 63) / 64) * ((e.Shape[1] + 63) / 64)));
+        Launch("float8_weight_amax", new Grid(64, state.Entries.Length), p.Working, _matrices, state.WeightScales.Largest);
+        Float8Scale(state.WeightScales, state.Entries.Length, 0);
+        Launch("float8_weights", new Grid(tiles, state.Entries.Length), p.Working, _matrices, state.WeightScales.Scales, state.Straight, state.Transposed);
+    }
+
+    public override Tensor AllocateFloat8(long count) => Allocate(ScalarType.Byte, count);
+
+    public override void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
+    {
+        DropoutSite drop = dropout.GetValueOrDefault();
+        Launch(
+            At("attention_forward") + Variant(dropout, copy), new Grid(Shape.Heads, batch), qkv, lengths, output, lse, Shape.Heads, drop.State, drop.Site, drop.Threshold, drop.Scale,
+            copy?.Data, copy?.Scale, copy?.Largest);
+    }
+
+    public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor? dqkv, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
+    {
+        DropoutSite drop = dropout.GetValueOrDefault();
+        Launch(
+            At("attention_backward") + Variant(dropout, copy), new Grid(Shape.Heads, batch), qkv, lengths, output, lse, doutput, dqkv, Shape.Heads,
+            drop.State, drop.Site, drop.Threshold, drop.Scale, copy?.Data, copy?.Scale, copy?.Largest);
+    }
+
+    public override void Dropout(Tensor x, Tensor? residual, Tensor y, DropoutSite site, int rows, int columns)
+    {
+        int packs = rows * (columns / 8);
+        Launch("dropout", Grid.Cover(packs, 256), x, residual, y, site.State, site.Site, site.Threshold, site.Scale, packs);
+    }
+
+    public override void Geglu(Tensor u, Tensor? y, int rows, Float8Copy? copy = null) => Launch(
+        "geglu_forward" + Copying(copy), Grid.Cover(rows * (long)Shape.Half / 8, 256), u, y, rows * (Shape.Half / 8), copy?.Data, copy?.Scale, copy?.Largest);
+
+    public override void GegluBackward(Tensor u, Tensor dy, Tensor? du, int rows, Float8Copy? copy = null) => Launch(
+        "geglu_backward" + Copying(copy), Grid.Cover(rows * (long)Shape.Half / 8, 256), u, dy, du, rows * (Shape.Half / 8), copy?.Data, copy?.Scale, copy?.Largest);
 
     public override void Gather(Tensor x, Tensor positions, Tensor output, int rows) => Launch("gather_rows", Grid.Cover(rows, RowsPerBlock), x, positions, output, rows);
 
     public override void Scatter(Tensor input, Tensor positions, Tensor x, int rows, int xRows)
     {
-        _device.Driver.Fill32(TensorPointer.Of(x), 0, xRows * (long)Shape.Hidden / 2, 0);
+        _device.Driver.Fill32(TensorPointer.Of(x), 0, xRows * (long)Shape.Hidden / 2, _device.Stream);
         Launch("scatter_rows", Grid.Cover(rows, RowsPerBlock), input, positions, x, rows);
     }
 
@@ -140,33 +272,58 @@ internal sealed unsafe class CudaStages : Stages
 
     public override void Sum(Tensor values, Tensor output, int count, float scale) => Launch("sum_into", 1, values, output, count, scale, 0);
 
-    public override void EmbeddingBackward(Tensor de, DeviceMicrobatch batch, EmbeddingOrder order, Tensor gradient, int rows)
+    public override void EmbeddingBackward(Tensor de, EmbeddingIndex index, Tensor gradient, int rows)
     {
-        if (order.Pieces > 0)
+        if (index.Pieces > 0)
         {
-            Launch("embedding_backward", order.Pieces, de, batch.Order, batch.Starts, batch.Targets, gradient, _embeddingPartials);
+            Launch("embedding_backward", index.Pieces, de, index.Order, index.Starts, index.Targets, gradient, _embeddingPartials, index.Counts);
         }
 
-        if (order.LongTokens > 0)
+        if (index.LongTokens > 0)
         {
-            Launch("embedding_long", new Grid(order.LongTokens, (Shape.Hidden + 127) / 128), batch.Long, _embeddingPartials, gradient);
+            Launch("embedding_long", new Grid(index.LongTokens, (Shape.Hidden + 127) / 128), index.Long, _embeddingPartials, gradient, index.Counts);
         }
     }
 
     public override void PositionScaleGradient(Tensor de, Tensor table, Tensor gradient, bool accumulate, int rows)
     {
-        Launch("position_dot", PositionBlocks, de, table, _positionPartials, rows);
+        Launch(At("position_dot"), PositionBlocks, de, table, _positionPartials, rows);
         Launch("sum_into", 1, _positionPartials, gradient, PositionBlocks, 1f, accumulate ? 1 : 0);
     }
 
-    public override void AdamW(FlatParameters p, AdamWSettings s, Tensor norm)
+    public override void Classify(ClassifierWeights w, ClassifierBuffers b, Tensor? labels, DropoutSite? dropout, int rows)
+    {
+        DropoutSite drop = dropout.GetValueOrDefault();
+        Launch(
+            "classify", rows, b.Pre, w.DenseBias, w.Weight, w.Bias, labels, drop.State, drop.Site, drop.Threshold, drop.Scale,
+            b.Hidden, b.Outputs, b.Losses, b.OutputGradient, rows, b.Regression ? 1 : 0);
+    }
+
+    public override void ClassifyBackward(ClassifierWeights w, ClassifierBuffers b, DropoutSite? dropout, int rows)
+    {
+        DropoutSite drop = dropout.GetValueOrDefault();
+        Launch(
+            "classify_backward", Grid.Cover(b.Width, 64), b.OutputGradient, b.Hidden, w.Weight, drop.State, drop.Site, drop.Threshold, drop.Scale,
+            b.PreGradient, w.DenseBiasGradient, w.WeightGradient, w.BiasGradient, rows);
+    }
+
+    public override void Zero(Tensor x) => _device.Driver.Fill32(TensorPointer.Of(x), 0, x.numel() * x.ElementSize / 4, _device.Stream);
+
+    public override void Replay((int Rows, int Sequence) key, Action work) => _recorder.Run(key, work);
+
+    public override void AdamW(FlatParameters p, AdamWSettings s, Tensor? norm, Tensor? live)
     {
         long quads = p.Layout.Total / 4;
-        Launch("gradient_squares", SquareBlocks, p.Gradient, _squares, quads);
+        if (norm is not null)
+        {
+            Launch("gradient_squares", SquareBlocks, p.Gradient, _squares, quads);
+        }
+
         Launch(
-            "adamw", _streamBlocks, p.Masters, p.Gradient, p.FirstMoment, p.SecondMoment, p.Working, _squares, SquareBlocks, norm, (float)s.ClipNorm,
+            "adamw", _streamBlocks, p.Masters, p.Gradient, p.FirstMoment, p.SecondMoment, p.Working, _squares, norm is null ? 0 : SquareBlocks, norm,
+            norm is null ? 0f : (float)s.ClipNorm,
             quads, p.Layout.Decayed / 4, (float)s.LearningRate, (float)s.WeightDecay, (float)(1 - s.Beta1), (float)(1 - s.Beta2), (float)s.Epsilon,
-            (float)(1 - Math.Pow(s.Beta1, s.Step)), (float)(1 - Math.Pow(s.Beta2, s.Step)));
+            (float)(1 - Math.Pow(s.Beta1, s.Step)), (float)(1 - Math.Pow(s.Beta2, s.Step)), live);
     }
 
     public override void RefreshWorking(FlatParameters p) => Launch("to_bf16", _streamBlocks, p.Masters, p.Working, p.Layout.Total / 4);
@@ -176,6 +333,7 @@ internal sealed unsafe class CudaStages : Stages
         if (disposing)
         {
             _device.Driver.Synchronize(0);
+            _recorder.Dispose();
             _products.Dispose();
             for (int i = 0; i < StagingSlots; i++)
             {
@@ -189,6 +347,16 @@ internal sealed unsafe class CudaStages : Stages
 
     private void Multiply(GemmShape shape, Tensor a, Tensor b, Tensor c, Tensor d) =>
         _products.Multiply(shape, TensorPointer.Of(a), TensorPointer.Of(b), shape.Accumulates ? 1 : 0, TensorPointer.Of(c), TensorPointer.Of(d));
+
+    private void MultiplyScaled(GemmShape shape, Tensor a, Tensor scaleA, Float8Copy b, Tensor c, Tensor d) => _products.MultiplyScaled(
+        shape, TensorPointer.Of(a), TensorPointer.Of(scaleA), TensorPointer.Of(b.Data), TensorPointer.Of(b.Inverse), TensorPointer.Of(c), shape.Accumulates ? 1 : 0, TensorPointer.Of(d));
+
+    private string At(string kernel) => $"{kernel}.{Sequence}";
+
+    private static string Copying(Float8Copy? copy) => copy is null ? "" : Copies;
+
+    private static string Variant(DropoutSite? dropout, Float8Copy? copy) => dropout is null ? Copying(copy)
+        : copy is null ? Drops : throw new NotSupportedException("There are no attention kernels with both dropout and FP8 copies.");
 
     private void Launch(string kernel, Grid grid, params ReadOnlySpan<KernelArgument> arguments) => _device.Launch(_kernels[kernel], grid, arguments);
 }

@@ -9,13 +9,13 @@ internal sealed class DeviceMicrobatch
 {
     private readonly int[] _host;
     private readonly Tensor _device;
-    private readonly int _tokens, _masked;
+    private readonly int _masked;
 
     public DeviceMicrobatch(Stages stages, int tokens, int masked)
     {
-        (_tokens, _masked) = (tokens, masked);
+        _masked = masked;
         int pieces = EmbeddingOrder.MaximumPieces(tokens), longTokens = EmbeddingOrder.MaximumLong(tokens), at = 0;
-        int[] sizes = [tokens, masked, masked, tokens, pieces + 1, pieces, 3 * longTokens];
+        int[] sizes = [tokens, masked, masked, tokens, pieces + 1, pieces, 3 * longTokens, 2];
         int total = sizes.Sum(Round);
         _host = new int[total];
         _device = stages.Allocate(ScalarType.Int32, total);
@@ -28,24 +28,18 @@ internal sealed class DeviceMicrobatch
             at += Round(sizes[i]);
         }
 
-        (Ids, Positions, Labels, Order, Starts, Targets, Long) = (parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], parts[6]);
+        (Positions, Labels) = (parts[1], parts[2]);
+        Index = new EmbeddingIndex(parts[0], parts[3], parts[4], parts[5], parts[6], parts[7]);
 
         static int Round(int n) => (n + 3) / 4 * 4;
     }
 
-    public Tensor Ids { get; }
+    /// <summary>The ids, and their order by token.</summary>
+    public EmbeddingIndex Index { get; }
 
     public Tensor Positions { get; }
 
     public Tensor Labels { get; }
-
-    public Tensor Order { get; }
-
-    public Tensor Starts { get; }
-
-    public Tensor Targets { get; }
-
-    public Tensor Long { get; }
 
     /// <summary>Masked positions that are computed with: the count rounded up, so that few product shapes occur while a mask fraction falls. The rest are -1.</summary>
     public int MaskedRows { get; private set; }
@@ -66,13 +60,27 @@ internal sealed class DeviceMicrobatch
         if (order is not null)
         {
             order.Build(microbatch.Ids);
-            order.Order.AsSpan(0, microbatch.Ids.Length).CopyTo(_host.AsSpan(Offsets[3], _tokens));
-            order.Starts.AsSpan(0, order.Pieces + 1).CopyTo(_host.AsSpan(Offsets[4]));
-            order.Targets.AsSpan(0, order.Pieces).CopyTo(_host.AsSpan(Offsets[5]));
-            order.Long.AsSpan(0, 3 * order.LongTokens).CopyTo(_host.AsSpan(Offsets[6]));
+            order.CopyTo(_host, Offsets.AsSpan(3));
+            (Index.Pieces, Index.LongTokens) = (order.Pieces, order.LongTokens);
             count = _host.Length;
         }
 
         stages.Upload(_host, count, _device);
     }
+}
+
+/// <summary>A microbatch's ids on the device with what <see cref="EmbeddingOrder"/> made of them.</summary>
+/// <param name="Ids"><c>[T] int32</c>.</param>
+/// <param name="Order">Positions sorted by token.</param>
+/// <param name="Starts">First index into the order of each piece.</param>
+/// <param name="Targets">Each piece's token or row of partial sums.</param>
+/// <param name="Long">Tokens of several pieces.</param>
+/// <param name="Counts"><c>[2] int32</c>: pieces and long tokens, for launches whose size is fixed.</param>
+internal sealed record EmbeddingIndex(Tensor Ids, Tensor Order, Tensor Starts, Tensor Targets, Tensor Long, Tensor Counts)
+{
+    /// <summary>Pieces to launch: this microbatch's, or the most there can be.</summary>
+    public int Pieces { get; set; }
+
+    /// <summary>Long tokens to launch, likewise.</summary>
+    public int LongTokens { get; set; }
 }

@@ -86,4 +86,14 @@ internal sealed class EmbeddingOrder(int vocabulary, int maximumTokens)
         Starts[pieces] = start;
         (Pieces, LongTokens) = (pieces, longTokens);
     }
+
+    /// <summary>Writes order, starts, targets, long tokens and the two counts into a host buffer, each at its offset.</summary>
+    public void CopyTo(int[] host, ReadOnlySpan<int> offsets)
+    {
+        Order.AsSpan(0, Pieces > 0 ? Starts[Pieces] : 0).CopyTo(host.AsSpan(offsets[0]));
+        Starts.AsSpan(0, Pieces + 1).CopyTo(host.AsSpan(offsets[1]));
+        Targets.AsSpan(0, Pieces).CopyTo(host.AsSpan(offsets[2]));
+        Long.AsSpan(0, 3 * LongTokens).CopyTo(host.AsSpan(offsets[3]));
+        (host[offsets[4]], host[offsets[4] + 1]) = (Pieces, LongTokens);
+    }
 }

@@ -33,6 +33,8 @@ internal sealed record EncoderShape(int Layers, int Hidden, int Heads, int FeedF
             ?? Unless(!a.HeadTransform, "architecture.head_transform")
             ?? Unless(!a.DecoderBias, "architecture.decoder_bias")
             ?? Unless(!a.QueryKeyNorm, "architecture.query_key_norm")
+            ?? Unless(a.FirstAttentionNorm, "architecture.first_attention_norm false")
+            ?? Unless(a.SegmentTypes == 0, "architecture.segment_types above 0")
             ?? Unless(a.Dropout == 0, "architecture.dropout above 0");
         whyNot = missing is null ? null : $"it has no {missing}";
         return missing is null

@@ -11,11 +11,11 @@ internal sealed class FlatParameters
     public FlatParameters(Stages stages, ParameterLayout layout)
     {
         (_stages, Layout) = (stages, layout);
-        Masters = stages.Allocate(stages.Master, layout.Total).zero_();
-        Gradient = stages.Allocate(stages.Master, layout.Total).zero_();
-        FirstMoment = stages.Allocate(stages.Master, layout.Total).zero_();
-        SecondMoment = stages.Allocate(stages.Master, layout.Total).zero_();
-        Working = stages.Allocate(stages.Working, layout.Total).zero_();
+        Masters = stages.AllocateFilled(stages.Master, 0, layout.Total);
+        Gradient = stages.AllocateFilled(stages.Master, 0, layout.Total);
+        FirstMoment = stages.AllocateFilled(stages.Master, 0, layout.Total);
+        SecondMoment = stages.AllocateFilled(stages.Master, 0, layout.Total);
+        Working = stages.AllocateFilled(stages.Working, 0, layout.Total);
         foreach (ParameterLayout.Entry e in layout.Entries)
         {
             Weights[e.Name] = Part(Masters, e);

@@ -26,8 +26,19 @@ public sealed partial class FusedEngine
         EncoderShape? shape = EncoderShape.From(recipe.Architecture, vocabularySize, recipe.Corpus.SequenceLength, out whyNot);
         whyNot ??= shape!.WhyNotOnGpu();
         whyNot ??= training.Optimizer.Kind == OptimizerKind.AdamW ? null : $"it has no training.optimizer.kind {training.Optimizer.Kind}";
-        whyNot ??= training.Precision is PrecisionKind.Auto or PrecisionKind.Bfloat16 ? null : $"it has no training.precision {training.Precision}";
+        whyNot ??= training.Precision is PrecisionKind.Auto or PrecisionKind.Bfloat16 or PrecisionKind.Float8 ? null : $"it has no training.precision {training.Precision}";
         CudaDevice? cuda = whyNot is null ? CudaDevice.TryOpen(device, out whyNot) : null;
+        bool float8 = training.Precision == PrecisionKind.Float8;
+        if (float8 && shape is { Half: var half } && half % 16 != 0)
+        {
+            (cuda, whyNot) = (null, $"the feed-forward width is {shape.FeedForward}, and its FP8 products take multiples of 32");
+        }
+
+        if (cuda is { Architecture: < 89 } old && float8)
+        {
+            (cuda, whyNot) = (null, $"{old.Name} has no FP8 units (compute capability 8.9 or newer), which training.precision float8 asks for");
+        }
+
         if (cuda is null)
         {
             whyNot = $"The fast engine is not used: {whyNot}.";
@@ -38,7 +49,7 @@ public sealed partial class FusedEngine
         // Held-out measurements mask 15 %, whatever the recipe does.
         double most = Math.Max(0.15, Math.Max(training.MaskFraction, training.MaskFractionEnd ?? 0));
         int masked = (int)Math.Min(tokens, ((long)Math.Ceiling(most * tokens) + 255) / 256 * 256);
-        engine = new FusedEngine(new CudaStages(shape, device, cuda, tokens, cacheFolder), training, training.MicrobatchSize, masked, HeadChunk, maskedMultiple: 256);
+        engine = new FusedEngine(new CudaStages(shape, device, cuda, tokens, cacheFolder, float8: float8), training, training.MicrobatchSize, masked, HeadChunk, maskedMultiple: 256);
         using var scope = NewDisposeScope();
         using var fresh = new CrammedBert(recipe.Architecture, vocabularySize, shape.Sequence, recipe.Seed);
         engine.LoadWeights(fresh.named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter));
@@ -71,5 +82,7 @@ public sealed partial class FusedEngine
         _stages.Enter();
         TensorSet.Copy("weights", weights, _parameters.Weights);
         _stages.RefreshWorking(_parameters);
+        _float8?.Forget();
+        QuantizeWeights();
     }
 }

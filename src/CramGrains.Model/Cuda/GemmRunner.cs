@@ -44,7 +44,7 @@ internal sealed unsafe class GemmRunner : IDisposable
     public void Multiply(GemmShape shape, nint a, nint b, float beta, nint c, nint d)
     {
         Plan plan = Prepare(shape);
-        if (!_device.Products.TryMatmul(plan.Problem, a, b, beta, c, d, plan.Algorithm, TensorPointer.Of(_workspace), WorkspaceBytes, 0))
+        if (!_device.Products.TryMatmul(plan.Problem, a, b, beta, c, d, plan.Algorithm, TensorPointer.Of(_workspace), WorkspaceBytes, _device.Stream))
         {
             throw new CudaException($"cuBLASLt refused a product that it had accepted: {shape}.");
         }
@@ -75,7 +75,7 @@ internal sealed unsafe class GemmRunner : IDisposable
                 throw new CudaException($"cuBLASLt has no algorithm for {shape}.");
             }
 
-            algorithm = candidates.Length == 1 ? candidates[0] : Fastest(problem, shape, candidates);
+            algorithm = candidates.Length == 1 ? candidates[0] : candidates[Fastest(problem, shape, candidates).Index];
             Keep(key, algorithm);
         }
 
@@ -84,9 +84,17 @@ internal sealed unsafe class GemmRunner : IDisposable
         return plan;
     }
 
+    /// <summary>Milliseconds of the fastest candidate on random operands.</summary>
+    public double Measure(GemmShape shape)
+    {
+        CublasLt.Problem problem = _device.Products.Describe(shape);
+        CublasLt.Algorithm[] candidates = _device.Products.Algorithms(problem, Candidates, WorkspaceBytes);
+        return candidates.Length == 0 ? double.PositiveInfinity : Fastest(problem, shape, candidates).Milliseconds;
+    }
+
     public void Dispose() => _workspace.Dispose();
 
-    private CublasLt.Algorithm Fastest(CublasLt.Problem problem, GemmShape s, CublasLt.Algorithm[] candidates)
+    private (int Index, double Milliseconds) Fastest(CublasLt.Problem problem, GemmShape s, CublasLt.Algorithm[] candidates)
     {
         using var scope = NewDisposeScope();
         // Random operands: products of zeros run faster than real ones.
@@ -132,7 +140,7 @@ internal sealed unsafe class GemmRunner : IDisposable
 
         _device.Driver.DestroyEvent(start);
         _device.Driver.DestroyEvent(stop);
-        return candidates[best];
+        return (best, least / Repeats);
     }
 
     private Tensor Operand(long count, int type) => type switch

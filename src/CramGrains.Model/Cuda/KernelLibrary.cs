@@ -9,7 +9,11 @@ namespace CramGrains.Model.Cuda;
 internal sealed record CudaKernel(string Name, nint Function, int Threads, int SharedBytes);
 
 /// <summary>What to build: a source under <c>Kernels/</c>, its macros, and how it is launched.</summary>
-internal sealed record KernelRequest(string Name, int Threads, int SharedBytes = 0, params (string Name, long Value)[] Macros);
+internal sealed record KernelRequest(string Name, int Threads, int SharedBytes = 0, params (string Name, long Value)[] Macros)
+{
+    /// <summary>What it is launched by: its name, unless one source is built several ways.</summary>
+    public string Key { get; init; } = Name;
+}
 
 /// <summary>Compiles kernels for the GPU at hand and keeps the machine code in a folder, named by the hash of everything that shaped it.</summary>
 internal static class KernelLibrary
@@ -35,7 +39,7 @@ internal static class KernelLibrary
         for (int i = 0; i < requests.Count; i++)
         {
             KernelRequest r = requests[i];
-            kernels.Add(r.Name, new CudaKernel(r.Name, device.Driver.LoadKernel(images[i], r.Name, r.SharedBytes), r.Threads, r.SharedBytes));
+            kernels.Add(r.Key, new CudaKernel(r.Name, device.Driver.LoadKernel(images[i], r.Name, r.SharedBytes), r.Threads, r.SharedBytes));
         }
 
         return kernels;

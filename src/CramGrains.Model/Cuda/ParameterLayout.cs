@@ -8,7 +8,10 @@ internal sealed class ParameterLayout
 
     private readonly Dictionary<string, Entry> _byName = [];
 
-    public ParameterLayout(EncoderShape s)
+    /// <param name="s">The encoder.</param>
+    /// <param name="headWidth">Width of a classification head's dense layer; 0 for no head.</param>
+    /// <param name="classes">Outputs of the head.</param>
+    public ParameterLayout(EncoderShape s, int headWidth = 0, int classes = 0)
     {
         Add("word.weight", s.Vocabulary, s.Hidden);
         for (int l = 0; l < s.Layers; l++)
@@ -17,6 +20,12 @@ internal sealed class ParameterLayout
             Add($"layers.{l}.out.weight", s.Hidden, s.Hidden);
             Add($"layers.{l}.ffn_in.weight", s.FeedForward, s.Hidden);
             Add($"layers.{l}.ffn_out.weight", s.Hidden, s.Half);
+        }
+
+        if (headWidth > 0)
+        {
+            Add(HeadPrefix + "dense.weight", headWidth, s.Hidden);
+            Add(HeadPrefix + "classifier.weight", classes, headWidth);
         }
 
         Decayed = Total;
@@ -32,7 +41,16 @@ internal sealed class ParameterLayout
             Add($"{name}.bias", s.Hidden);
             Norms.Add((_byName[$"{name}.weight"], _byName[$"{name}.bias"]));
         }
+
+        if (headWidth > 0)
+        {
+            Add(HeadPrefix + "dense.bias", headWidth);
+            Add(HeadPrefix + "classifier.bias", classes);
+        }
     }
+
+    /// <summary>What the names of a classification head's parameters begin with.</summary>
+    public static string HeadPrefix => "head.";
 
     /// <summary>Parameters in layout order, by the names of the state dictionary.</summary>
     public List<Entry> Entries { get; } = [];

@@ -31,6 +31,15 @@ internal sealed class ContaminationTally
         }
     }
 
+    /// <summary>All counts, for <see cref="Restore"/>.</summary>
+    public long[] State() => [Documents, .. _byTask];
+
+    public void Restore(long[] state)
+    {
+        Documents = state[0];
+        state.AsSpan(1).CopyTo(_byTask);
+    }
+
     public CorpusContamination Report(ContaminationIndex index, bool removed) => new(
         index.Sentences, index.ShortSentences, index.Sha256, removed, Documents,
         index.Tasks.ToDictionary(task => task.Id, task => _byTask[(int)task.Name], StringComparer.Ordinal));

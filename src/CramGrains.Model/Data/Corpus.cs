@@ -58,14 +58,7 @@ public sealed class Corpus : IDisposable
             }
         }
 
-        var vocabularyFile = manifest.Files.Single(file => file.Part == CorpusPart.Vocabulary);
-        if (!verify)
-        {
-            VerifyContent(folder, vocabularyFile);
-        }
-
-        var vocabulary = File.ReadAllLines(Path.Combine(folder, vocabularyFile.Name));
-        var encoder = new WordPieceEncoder(vocabulary, manifest.Recipe.Normalizer);
+        var encoder = ReadEncoder(folder, manifest);
         var open = new List<MappedTokenFile>();
         try
         {
@@ -79,11 +72,27 @@ public sealed class Corpus : IDisposable
         }
     }
 
+    /// <summary>Reads the encoder of a corpus; needs no more of its folder than manifest and vocabulary.</summary>
+    /// <param name="folder">A folder that <see cref="CorpusBuilder"/> made, or one that holds those two files of it.</param>
+    /// <exception cref="CorpusException">One of the two is missing, torn or altered; the message names it.</exception>
+    public static ITextEncoder OpenEncoder(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        return ReadEncoder(folder, CorpusManifest.Read(folder));
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         _training.Dispose();
         _heldOut.Dispose();
+    }
+
+    private static WordPieceEncoder ReadEncoder(string folder, CorpusManifest manifest)
+    {
+        var vocabulary = manifest.Files.Single(file => file.Part == CorpusPart.Vocabulary);
+        VerifyContent(folder, vocabulary);
+        return new WordPieceEncoder(File.ReadAllLines(Path.Combine(folder, vocabulary.Name)), manifest.Recipe.Normalizer);
     }
 
     private static ShardedTokenRows OpenPart(string folder, CorpusManifest manifest, CorpusPart part, List<MappedTokenFile> open)

@@ -1,4 +1,6 @@
 using System.Text;
+using CramGrains.Model.Data.Downloads;
+using CramGrains.Model.Data.Duplicates;
 using CramGrains.Model.Data.Sources;
 using CramGrains.Model.Data.Storage;
 using CramGrains.Model.Recipes;
@@ -9,12 +11,25 @@ namespace CramGrains.Model.Data;
 /// <summary>Makes corpora, each once: the folder's name is the digest of the recipe (paths apart) and of the content of the sources.</summary>
 public static class CorpusBuilder
 {
+    private const string DownloadsFolder = ".downloads";
+
     /// <summary>The content address of a corpus, lower-case hexadecimal; reads every source file once.</summary>
     /// <exception cref="CorpusException">A source is missing or empty.</exception>
     public static string Digest(CorpusRecipe recipe, CorpusOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(recipe);
-        return CorpusIdentity.Of(recipe, SourceResolver.Resolve(recipe, options?.DotnetRoot), Index(recipe, options), _ => { }, cancellationToken).Digest;
+        using var library = new RemoteFiles(options?.Downloads ?? new DownloadOptions(), null, cancellationToken);
+        return CorpusIdentity.Of(recipe, SourceResolver.Resolve(recipe, options?.DotnetRoot, library), Index(recipe, options), _ => { }, cancellationToken).Digest;
+    }
+
+    /// <summary>The files of a source that lies on this machine, in reading order.</summary>
+    /// <param name="source">Any kind but <c>dotnet-reference</c> and <c>hugging-face</c>, with a path that is no address.</param>
+    /// <param name="index">Its place in the recipe, for messages.</param>
+    /// <exception cref="CorpusException">There are none; the message says what was looked for.</exception>
+    public static IReadOnlyList<string> LocalFiles(CorpusSource source, int index)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return SourceResolver.LocalFiles(source, index);
     }
 
     /// <summary>The folder of a corpus in a folder of corpora, made or not.</summary>
@@ -41,7 +56,9 @@ public static class CorpusBuilder
         ArgumentNullException.ThrowIfNull(options);
         try
         {
-            var files = SourceResolver.Resolve(recipe, options.DotnetRoot);
+            using var library = new RemoteFiles(
+                options.Downloads with { CacheFolder = options.Downloads.CacheFolder ?? Path.Combine(corporaFolder, DownloadsFolder) }, progress, cancellationToken);
+            var files = SourceResolver.Resolve(recipe, options.DotnetRoot, library);
             var hashing = new ProgressMeter("hashing sources", files.Sum(file => file.Bytes), progress, options.Time);
             var contamination = Index(recipe, options);
             var identity = CorpusIdentity.Of(recipe, files, contamination, hashing.Add, cancellationToken);
@@ -94,32 +111,35 @@ public static class CorpusBuilder
         Directory.CreateDirectory(partial);
         var recipe = identity.Recipe;
         var documents = new DocumentStream(recipe, identity.Files);
+        DuplicateStage.Run(partial, recipe, documents, options, progress, cancellationToken);
         var vocabulary = VocabularyStage.Run(partial, recipe, documents, contamination, options, progress, cancellationToken);
         var encoding = new EncodingStage(recipe, new WordPieceEncoder(vocabulary, recipe.Normalizer), contamination, options);
         encoding.Run(partial, documents, progress, cancellationToken);
-        CheckSize(encoding, recipe, documents.Documents);
+        var counts = encoding.Counts;
+        CheckSize(counts, recipe);
 
-        var meter = new ProgressMeter("ordering rows", (encoding.TrainingRows + encoding.HeldOutRows) * recipe.SequenceLength * encoding.TokenBytes, progress, options.Time);
+        var meter = new ProgressMeter("ordering rows", (counts.TrainingRows + counts.HeldOutRows) * recipe.SequenceLength * encoding.TokenBytes, progress, options.Time);
+        meter.Report(0);
         var shards = new List<CorpusFile>();
-        using (var training = Spool(EncodingStage.TrainingSpool, encoding.TrainingRows))
-        using (var heldOut = Spool(EncodingStage.HeldOutSpool, encoding.HeldOutRows))
+        using (var training = Spool(EncodingStage.TrainingSpool, counts.TrainingRows))
+        using (var heldOut = Spool(EncodingStage.HeldOutSpool, counts.HeldOutRows))
         {
-            var order = RowOrderer.Order(training, recipe.Ordering, vocabulary, encoding.TokenCounts);
+            var order = RowOrderer.Order(training, recipe.Ordering, vocabulary, counts.Tokens, partial, options.SortRecords);
             shards.AddRange(TokenShardWriter.Write(partial, CorpusPart.Training, training, order, encoding.TokenBytes, options.ShardBytes, Written));
-            order = RowOrderer.Order(heldOut, RowOrdering.Source, vocabulary, encoding.TokenCounts);
+            order = RowOrderer.Order(heldOut, RowOrdering.Source, vocabulary, counts.Tokens, partial);
             shards.AddRange(TokenShardWriter.Write(partial, CorpusPart.HeldOut, heldOut, order, encoding.TokenBytes, options.ShardBytes, Written));
         }
 
         meter.Complete();
         var manifest = new CorpusManifest(
-            CorpusManifest.CurrentFormatVersion, identity.Digest, recipe, identity.Inputs, vocabulary.Count, documents.Documents, encoding.KeptDocuments,
-            encoding.HeldOutDocuments, encoding.Characters, encoding.TrainingRows * recipe.SequenceLength, encoding.HeldOutRows * recipe.SequenceLength,
-            encoding.DroppedTokens, encoding.UnknownTokens, encoding.TokenBytes, [VocabularyStage.Complete(partial), .. shards], "",
-            encoding.Contamination, encoding.DocumentTokens.Percentiles()).Sealed();
+            CorpusManifest.CurrentFormatVersion, identity.Digest, recipe, identity.Inputs, vocabulary.Count, counts.Source.Documents, counts.KeptDocuments,
+            counts.HeldOutDocuments, counts.Characters, counts.TrainingRows * recipe.SequenceLength, counts.HeldOutRows * recipe.SequenceLength,
+            counts.DroppedTokens, counts.UnknownTokens, encoding.TokenBytes, [VocabularyStage.Complete(partial), .. shards], "",
+            encoding.Contamination, counts.DocumentTokens.Percentiles(), counts.Filtered, documents.Duplicates?.Counts, counts.Compressibility).Sealed();
         Publish(partial, folder, manifest);
         return manifest;
 
-        MappedTokenFile Spool(string name, long rows) => new(Path.Combine(partial, name), encoding.TokenBytes, recipe.SequenceLength, rows, 0);
+        TokenSpool Spool(string name, long rows) => new(Path.Combine(partial, name), encoding.TokenBytes, recipe.SequenceLength, rows);
 
         void Written(long bytes)
         {
@@ -128,19 +148,19 @@ public static class CorpusBuilder
         }
     }
 
-    private static void CheckSize(EncodingStage encoding, CorpusRecipe recipe, long documents)
+    private static void CheckSize(EncodingCounts counts, CorpusRecipe recipe)
     {
-        if (encoding.TrainingRows == 0)
+        if (counts.TrainingRows == 0)
         {
             throw new CorpusException(
-                $"The corpus is too small: {encoding.KeptDocuments} of {documents} documents were kept for training and fill no row of "
+                $"The corpus is too small: {counts.KeptDocuments} of {counts.Source.Documents} documents were kept for training and fill no row of "
                 + $"{recipe.SequenceLength} tokens. Add text, loosen the filters, or use a smaller corpus.sequence_length.");
         }
 
-        if (encoding.HeldOutRows == 0)
+        if (counts.HeldOutRows == 0)
         {
             throw new CorpusException(
-                $"The corpus has no held-out row: corpus.held_out_fraction {recipe.HeldOutFraction} keeps {encoding.HeldOutDocuments} of {documents} documents "
+                $"The corpus has no held-out row: corpus.held_out_fraction {recipe.HeldOutFraction} keeps {counts.HeldOutDocuments} of {counts.Source.Documents} documents "
                 + $"out of training, which fill no row of {recipe.SequenceLength} tokens. Use a larger fraction (at most 0.5) or more documents; "
                 + "documents in text files are separated by blank lines.");
         }

@@ -6,7 +6,7 @@ using CramGrains.Model.Recipes;
 
 namespace CramGrains.Model.Data;
 
-/// <summary>What names a corpus: the version of the format, the recipe without its paths, and the content of every source file.</summary>
+/// <summary>What names a corpus: the version of the format, the recipe without this machine's paths, and the content of every source file.</summary>
 internal sealed record CorpusIdentity(string Digest, CorpusRecipe Recipe, IReadOnlyList<SourceFile> Files, IReadOnlyList<CorpusInput> Inputs)
 {
     public static CorpusIdentity Of(
@@ -33,7 +33,7 @@ internal sealed record CorpusIdentity(string Digest, CorpusRecipe Recipe, IReadO
             throw new CorpusException($"The corpus is empty: {(kept.Count == 1 ? $"{kept[0].Path} holds" : $"its {kept.Count} files hold")} no bytes. Give sources that hold text.");
         }
 
-        var anonymous = recipe with { Sources = [.. recipe.Sources.Select(source => source with { Path = null })] };
+        var anonymous = recipe with { Sources = [.. recipe.Sources.Select(source => source.IsRemote ? source : source with { Path = null })] };
         var text = new StringBuilder($"cramgrains corpus {CorpusManifest.CurrentFormatVersion}\n")
             .Append(JsonSerializer.Serialize(anonymous, RecipeJson.Options).ReplaceLineEndings("\n"));
         foreach (var input in inputs)

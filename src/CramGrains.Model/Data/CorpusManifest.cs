@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using CramGrains.Model.Data.Duplicates;
 using CramGrains.Model.Recipes;
 
 namespace CramGrains.Model.Data;
@@ -24,6 +25,9 @@ namespace CramGrains.Model.Data;
 /// <param name="Checksum">SHA-256 of this manifest with an empty checksum.</param>
 /// <param name="Contamination">What was found of GLUE; null where it was not looked for.</param>
 /// <param name="DocumentTokenPercentiles">Tokens of a kept document at the 5th, 25th, 50th, 75th, 95th and 99th percentile, rounded down by at most 3 %; null in corpora made before it was counted.</param>
+/// <param name="Filtered">Documents that each filter left out, by the first filter that a document met; with those kept they sum to the documents read. Null in corpora made before it was counted.</param>
+/// <param name="Repetitions">What repeated earlier text; null where it was not looked for.</param>
+/// <param name="CompressibilityHistogram">Documents by tokens per character before the trash filter, in steps of 0.02; the last holds all from 0.98. Null in corpora made before it was counted.</param>
 public sealed record CorpusManifest(
     int FormatVersion,
     string Digest,
@@ -42,7 +46,10 @@ public sealed record CorpusManifest(
     IReadOnlyList<CorpusFile> Files,
     string Checksum,
     CorpusContamination? Contamination = null,
-    IReadOnlyDictionary<int, int>? DocumentTokenPercentiles = null)
+    IReadOnlyDictionary<int, int>? DocumentTokenPercentiles = null,
+    CorpusFiltered? Filtered = null,
+    DuplicateCounts? Repetitions = null,
+    IReadOnlyList<long>? CompressibilityHistogram = null)
 {
     /// <summary>The version that this library writes and reads.</summary>
     public const int CurrentFormatVersion = 1;
@@ -100,6 +107,16 @@ public sealed record CorpusManifest(
             : throw new CorpusException($"{path}: its checksum does not match, so it was torn or altered. Delete the folder and prepare the corpus again.");
     }
 }
+
+/// <summary>Documents that filters left out, in the order in which a document meets them.</summary>
+/// <param name="TooShort">Fewer characters than the recipe's minimum.</param>
+/// <param name="ByWeight">Not drawn from a source whose weight is below 1.</param>
+/// <param name="NearDuplicates">Nearly repeat an earlier document.</param>
+/// <param name="RepeatedText">Held little but text that stands elsewhere.</param>
+/// <param name="Contaminated">Hold sentences of GLUE.</param>
+/// <param name="NoText">Nothing is left of them after normalisation.</param>
+/// <param name="Trash">Too many tokens for their characters.</param>
+public sealed record CorpusFiltered(long TooShort, long ByWeight, long NearDuplicates, long RepeatedText, long Contaminated, long NoText, long Trash);
 
 /// <summary>A source file of a corpus.</summary>
 /// <param name="Source">Index of its source in the recipe.</param>

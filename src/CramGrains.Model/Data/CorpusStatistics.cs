@@ -12,11 +12,13 @@ public sealed record TokenCount(string Token, long Count);
 /// <param name="UnusedEntries">Entries of the vocabulary that no training row holds, special tokens left out.</param>
 /// <param name="TokenLengthHistogram">Occurrences by the characters of the token, <c>##</c> left out; index 0 holds special tokens.</param>
 /// <param name="TopTokens">The hundred most frequent, most frequent first.</param>
+/// <param name="KeptFractions">For each filter the part of the documents that met it and passed, in the order in which a document meets them; empty where that was not counted.</param>
 public sealed record CorpusStatistics(
     double TokensPerCharacter,
     int UnusedEntries,
     IReadOnlyList<long> TokenLengthHistogram,
-    IReadOnlyList<TokenCount> TopTokens)
+    IReadOnlyList<TokenCount> TopTokens,
+    IReadOnlyDictionary<string, double> KeptFractions)
 {
     /// <summary>Reads every training row once.</summary>
     public static CorpusStatistics Of(Corpus corpus)
@@ -39,7 +41,30 @@ public sealed record CorpusStatistics(
         var all = manifest.TrainingTokens + manifest.HeldOutTokens + manifest.DroppedTokens - separators;
         return new CorpusStatistics(
             (double)all / Math.Max(1, manifest.Characters), counts.Skip(SpecialTokens.FirstWord).Count(count => count == 0), Histogram(vocabulary, counts),
-            [.. counts.Index().OrderByDescending(pair => pair.Item).ThenBy(pair => pair.Index).Take(100).Select(pair => new TokenCount(vocabulary[pair.Index], pair.Item))]);
+            [.. counts.Index().OrderByDescending(pair => pair.Item).ThenBy(pair => pair.Index).Take(100).Select(pair => new TokenCount(vocabulary[pair.Index], pair.Item))],
+            Fractions(manifest));
+    }
+
+    private static OrderedDictionary<string, double> Fractions(CorpusManifest manifest)
+    {
+        var fractions = new OrderedDictionary<string, double>(StringComparer.Ordinal);
+        if (manifest.Filtered is not { } filtered)
+        {
+            return fractions;
+        }
+
+        var left = manifest.Documents;
+        foreach (var (name, removed) in new (string, long)[]
+        {
+            ("length", filtered.TooShort), ("weight", filtered.ByWeight), ("near_duplicates", filtered.NearDuplicates), ("repeated_text", filtered.RepeatedText),
+            ("decontamination", filtered.Contaminated), ("text", filtered.NoText), ("trash", filtered.Trash),
+        })
+        {
+            fractions.Add(name, left == 0 ? 1 : (double)(left - removed) / left);
+            left -= removed;
+        }
+
+        return fractions;
     }
 
     private static long[] Histogram(IReadOnlyList<string> vocabulary, long[] counts)

@@ -27,4 +27,22 @@ internal sealed class LengthHistogram
 
         return percentiles;
     }
+
+    public void Write(BinaryWriter writer)
+    {
+        writer.Write(_counts.Count);
+        foreach (var (bucket, count) in _counts)
+        {
+            writer.Write(bucket);
+            writer.Write(count);
+        }
+    }
+
+    public void Read(BinaryReader reader)
+    {
+        for (var left = reader.ReadInt32(); left > 0; left--)
+        {
+            _counts.Add(reader.ReadInt32(), reader.ReadInt64());
+        }
+    }
 }

@@ -1,9 +1,10 @@
+using CramGrains.Model.Data.Storage;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Text;
 
 namespace CramGrains.Model.Data;
 
-/// <summary>Orders the training rows (paper section 4.4; the reference's curriculum_sorting.py). All sorts are stable; the reference's are not.</summary>
+/// <summary>Orders the training rows (paper section 4.4; the reference's curriculum_sorting.py). All sorts are stable, the reference's are not, and none needs memory for all rows.</summary>
 internal static class RowOrderer
 {
     /// <summary>The rows in their new order.</summary>
@@ -11,18 +12,28 @@ internal static class RowOrderer
     /// <param name="ordering">The order.</param>
     /// <param name="vocabulary">Entries by id.</param>
     /// <param name="tokenCounts">How often each id occurs in the rows.</param>
+    /// <param name="folder">Holds what does not fit into memory while it is sorted.</param>
+    /// <param name="sortRecords">Rows that are sorted in memory at a time.</param>
     /// <returns>For each place the index of the row that it gets.</returns>
-    public static IEnumerable<long> Order(ITokenRows rows, RowOrdering ordering, IReadOnlyList<string> vocabulary, IReadOnlyList<long> tokenCounts) => ordering switch
+    public static IEnumerable<long> Order(
+        ITokenRows rows, RowOrdering ordering, IReadOnlyList<string> vocabulary, IReadOnlyList<long> tokenCounts, string folder,
+        int sortRecords = ExternalSorter.DefaultMemoryRecords)
     {
-        RowOrdering.Source => Places(rows.Count),
-        RowOrdering.Randomized => Shuffled(rows.Count),
-        RowOrdering.SentenceLength => Sorted(rows, row => -Count(row, IdOf(vocabulary, "."))),
-        RowOrdering.Fragment => Sorted(rows, row => -Count(row, SpecialTokens.Separator)),
-        RowOrdering.WordLength => Sorted(rows, TextLength(vocabulary)),
-        RowOrdering.Unigram => Sorted(rows, MeanLogProbability(tokenCounts, 1)),
-        RowOrdering.ReverseUnigram => Sorted(rows, MeanLogProbability(tokenCounts, -1)),
-        _ => throw new ArgumentOutOfRangeException(nameof(ordering), ordering, "Unknown ordering."),
-    };
+        var fullStop = IdOf(vocabulary, ".");
+        return ordering switch
+        {
+            RowOrdering.Source => Places(rows.Count),
+            RowOrdering.Randomized => Shuffled(rows.Count),
+            RowOrdering.SentenceLength => Sorted(row => -Count(row, fullStop)),
+            RowOrdering.Fragment => Sorted(row => -Count(row, SpecialTokens.Separator)),
+            RowOrdering.WordLength => Sorted(TextLength(vocabulary)),
+            RowOrdering.Unigram => Sorted(MeanLogProbability(tokenCounts, 1)),
+            RowOrdering.ReverseUnigram => Sorted(MeanLogProbability(tokenCounts, -1)),
+            _ => throw new ArgumentOutOfRangeException(nameof(ordering), ordering, "Unknown ordering."),
+        };
+
+        IEnumerable<long> Sorted(Score score) => RowOrderer.Sorted(rows, score, folder, sortRecords);
+    }
 
     private delegate double Score(ReadOnlySpan<int> row);
 
@@ -43,18 +54,20 @@ internal static class RowOrderer
         }
     }
 
-    private static IEnumerable<long> Sorted(ITokenRows rows, Score score)
+    private static IEnumerable<long> Sorted(ITokenRows rows, Score score, string folder, int sortRecords)
     {
-        var scored = new (double Score, long Row)[rows.Count];
+        using var sorter = new ExternalSorter(folder, "order", sortRecords);
         var row = new int[rows.SequenceLength];
         for (var i = 0L; i < rows.Count; i++)
         {
             rows.CopyRow(i, row);
-            scored[i] = (score(row), i);
+            sorter.Add(ExternalSorter.KeyOf(score(row)), i);
         }
 
-        Array.Sort(scored); // By score, then by row: stable.
-        return scored.Select(pair => pair.Row);
+        foreach (var scored in sorter.Sorted())
+        {
+            yield return scored.Value;
+        }
     }
 
     private static double Count(ReadOnlySpan<int> row, int id) => row.Count(id);

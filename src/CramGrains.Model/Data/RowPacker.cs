@@ -3,8 +3,14 @@ using CramGrains.Model.Text;
 
 namespace CramGrains.Model.Data;
 
+/// <summary>What a packer holds between two documents.</summary>
+/// <param name="Row">Tokens of the row that is not full.</param>
+/// <param name="DocumentsInGroup">Documents of the reference's group so far.</param>
+/// <param name="DroppedTokens">Tokens that no row holds.</param>
+internal sealed record PackerState(int[] Row, int DocumentsInGroup, long DroppedTokens);
+
 /// <summary>Cuts documents into rows of S tokens. Not thread-safe; documents come in order.</summary>
-internal sealed class RowPacker(RowPacking packing, int sequenceLength, RowPacker.RowSink sink)
+internal sealed class RowPacker(RowPacking packing, int sequenceLength)
 {
     /// <summary>The reference tokenises and cuts this many documents at a time (pretraining_preparation.py, <c>map_setup</c>).</summary>
     public const int ReferenceGroupDocuments = 1024;
@@ -21,18 +27,19 @@ internal sealed class RowPacker(RowPacking packing, int sequenceLength, RowPacke
 
     /// <summary>Adds one document.</summary>
     /// <param name="ids">Its ids without special tokens; an empty document adds nothing.</param>
-    public void Add(ReadOnlySpan<int> ids)
+    /// <param name="sink">Receives the rows that it completes.</param>
+    public void Add(ReadOnlySpan<int> ids, RowSink sink)
     {
         if (packing == RowPacking.WithinDocument)
         {
-            AddAlone(ids);
+            AddAlone(ids, sink);
             return;
         }
 
         if (!ids.IsEmpty)
         {
-            Append(ids);
-            Append([SpecialTokens.Separator]);
+            Append(ids, sink);
+            Append([SpecialTokens.Separator], sink);
         }
 
         if (packing == RowPacking.ReferenceGroups && ++_documentsInGroup == ReferenceGroupDocuments)
@@ -49,7 +56,15 @@ internal sealed class RowPacker(RowPacking packing, int sequenceLength, RowPacke
         _documentsInGroup = 0;
     }
 
-    private void Append(ReadOnlySpan<int> ids)
+    public PackerState State() => new(_row[.._filled], _documentsInGroup, DroppedTokens);
+
+    public void Restore(PackerState state)
+    {
+        state.Row.CopyTo(_row, 0);
+        (_filled, _documentsInGroup, DroppedTokens) = (state.Row.Length, state.DocumentsInGroup, state.DroppedTokens);
+    }
+
+    private void Append(ReadOnlySpan<int> ids, RowSink sink)
     {
         while (!ids.IsEmpty)
         {
@@ -65,7 +80,7 @@ internal sealed class RowPacker(RowPacking packing, int sequenceLength, RowPacke
         }
     }
 
-    private void AddAlone(ReadOnlySpan<int> ids)
+    private void AddAlone(ReadOnlySpan<int> ids, RowSink sink)
     {
         var body = sequenceLength - 2;
         for (; !ids.IsEmpty; ids = ids[Math.Min(body, ids.Length)..])

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using CramGrains.Model.Data.Sources;
@@ -23,7 +22,8 @@ internal static class VocabularyStage
             return File.ReadAllLines(path);
         }
 
-        var counts = CountWords(recipe, documents, contamination, options, progress, cancellationToken);
+        using var words = new WordCounts(recipe.Normalizer, folder, options);
+        var counts = CountWords(words, recipe, documents, contamination, options, progress, cancellationToken);
         var meter = new ProgressMeter("training vocabulary", 0, progress, options.Time);
         meter.Report(0);
         var vocabulary = WordPieceTrainer.Train(counts, recipe.VocabularySize, new Relay(meter), cancellationToken);
@@ -48,11 +48,10 @@ internal static class VocabularyStage
     }
 
     private static IReadOnlyDictionary<string, long> CountWords(
-        CorpusRecipe recipe, DocumentStream documents, ContaminationIndex? contamination, CorpusOptions options, IProgress<CorpusProgress>? progress,
+        WordCounts words, CorpusRecipe recipe, DocumentStream documents, ContaminationIndex? contamination, CorpusOptions options, IProgress<CorpusProgress>? progress,
         CancellationToken cancellationToken)
     {
         var meter = new ProgressMeter("counting words", documents.Bytes, progress, options.Time);
-        var counters = new ConcurrentBag<WordCounter>();
         var batches = OrderedParallel.Select(documents.Read(meter.Add), Count, options.Threads, cancellationToken);
         var trained = batches.Sum();
         if (trained == 0)
@@ -62,18 +61,13 @@ internal static class VocabularyStage
                 + $"({recipe.MinimumDocumentCharacters}), and that documents are separated by blank lines.");
         }
 
-        var all = counters.First();
-        foreach (var other in counters.Skip(1))
-        {
-            all.Merge(other);
-        }
-
+        var counts = words.Complete();
         meter.Complete();
-        return all.Counts;
+        return counts;
 
         long Count(DocumentBatch batch)
         {
-            var counter = counters.TryTake(out var idle) ? idle : new WordCounter(recipe.Normalizer);
+            var counter = words.Rent();
             var counted = 0L;
             var folded = new ContaminationIndex.FoldedText();
             foreach (var document in batch.Documents.Where(document => !document.IsHeldOut))
@@ -90,7 +84,7 @@ internal static class VocabularyStage
                 }
             }
 
-            counters.Add(counter);
+            words.Return(counter);
             return counted;
         }
     }

@@ -30,6 +30,12 @@ internal sealed class EncodedExamples
         });
     }
 
+    /// <param name="ids">Tokens of each example, special ones included.</param>
+    /// <param name="labels">Class numbers or scores.</param>
+    /// <param name="maximumLength">Tokens per example at most.</param>
+    public EncodedExamples(int[][] ids, double[] labels, int maximumLength) =>
+        (_ids, _secondAt, _labels, _format) = (ids, [.. ids.Select(row => row.Length)], labels, new InputFormat(maximumLength));
+
     public int Count => _ids.Length;
 
     /// <summary>Special tokens around one or two sentences; what is too long is cut from the end of the longer one, a token at a time.</summary>
@@ -84,6 +90,12 @@ internal sealed class EncodedExamples
 
         return ids;
     }
+
+    /// <summary>Tokens of one example, special ones included.</summary>
+    public ReadOnlySpan<int> Ids(int row) => _ids[row];
+
+    /// <summary>Its class number or score.</summary>
+    public double Label(int row) => _labels[row];
 
     /// <summary>All indices, short examples first, equal lengths in their own order: batches of like lengths have little padding.</summary>
     public int[] ByLength() => [.. Enumerable.Range(0, Count).OrderBy(i => _ids[i].Length)];

@@ -2,7 +2,6 @@ using System.Text.Json;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Text;
-using CramGrains.Model.Training;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Evaluation;
@@ -85,19 +84,9 @@ public static class FineTunedFolder
         var tensors = SafeTensors.Read(Path.Combine(folder, WeightsFile));
         try
         {
-            var model = FineTuningModelFactory.Make(
+            return FineTuningModelFactory.Make(
                 description.FineTuning, description.Architecture, Part(tensors, BertPrefix), encoder, GlueTask.Of(description.Task), description.Seed, device,
-                description.PairSeparators);
-            try
-            {
-                TensorSet.Copy($"weights of {folder}", Part(tensors, HeadPrefix), Part(model.Weights(), HeadPrefix));
-                return model;
-            }
-            catch
-            {
-                model.Dispose();
-                throw;
-            }
+                description.PairSeparators, headWeights: Part(tensors, HeadPrefix));
         }
         finally
         {

@@ -1,7 +1,5 @@
-using CramGrains.Model.Modules;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Text;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Evaluation;
@@ -10,34 +8,28 @@ namespace CramGrains.Model.Evaluation;
 /// <remarks>B examples in a batch, S tokens of the longest of them, C outputs of the head. Not thread-safe; holds device memory until disposed.</remarks>
 public sealed class FineTunedModel : IDisposable
 {
-    private const int EvaluationBatchSize = 128; // the reference's
-
-    private readonly CrammedBert _bert;
-    private readonly ClassificationHead _head;
+    private readonly IFineTuningEngine _engine;
     private readonly ITextEncoder _encoder;
     private readonly InputFormat _format;
     private readonly bool _paddingCounts;
-    private readonly int _paddingMultiple;
 
     internal FineTunedModel(
-        GlueTask task, ArchitectureRecipe architecture, CrammedBert bert, ClassificationHead head, ITextEncoder encoder, InputFormat format, FineTuningRecipe recipe,
-        Device device)
+        GlueTask task, IFineTuningEngine engine, ArchitectureRecipe architecture, ITextEncoder encoder, InputFormat format, FineTuningRecipe recipe)
     {
-        (_bert, _head, _encoder, _format) = (bert, head, encoder, format);
+        (_engine, _encoder, _format) = (engine, encoder, format);
         (Architecture, Recipe) = (architecture, recipe);
         _paddingCounts = recipe.Pooling == PoolingKind.RawMean;
-        // Matrix units like multiples of 8; a CPU has none, and there a fifth of a batch of short sentences would be padding. The raw mean
-        // takes padding into account, so it must be alike everywhere.
-        _paddingMultiple = device.type == DeviceType.CPU && !_paddingCounts ? 1 : 8;
         Task = task;
-        Device = device;
     }
 
     /// <summary>The task that it was trained for.</summary>
     public GlueTask Task { get; }
 
     /// <summary>Where it computes.</summary>
-    public Device Device { get; }
+    public Device Device => _engine.Device;
+
+    /// <summary>What computes: <c>eager</c>, or <c>fused</c> for the fast engine.</summary>
+    public string Engine => _engine.Name;
 
     /// <summary>The encoder's shape.</summary>
     public ArchitectureRecipe Architecture { get; }
@@ -88,15 +80,12 @@ public sealed class FineTunedModel : IDisposable
         var encoded = Encode(examples, cancellation);
         int[] rows = _paddingCounts ? [.. Enumerable.Range(0, encoded.Count)] : encoded.ByLength();
         float[] outputs = new float[encoded.Count * Task.Outputs];
-        _bert.eval();
-        _head.eval();
-        using var gradients = no_grad();
-        for (int start = 0; start < rows.Length; start += EvaluationBatchSize)
+        for (int start = 0; start < rows.Length; start += _engine.MaximumRows)
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            var batch = rows.AsSpan(start, Math.Min(EvaluationBatchSize, rows.Length - start));
-            float[] batchOutputs = Forward(encoded, batch).cpu().data<float>().ToArray(); // a sync, once in 128 examples
+            var batch = rows.AsSpan(start, Math.Min(_engine.MaximumRows, rows.Length - start));
+            float[] batchOutputs = _engine.Outputs(encoded, batch).cpu().data<float>().ToArray(); // a sync, once a batch
             for (int i = 0; i < batch.Length; i++)
             {
                 batchOutputs.AsSpan(i * Task.Outputs, Task.Outputs).CopyTo(outputs.AsSpan(batch[i] * Task.Outputs));
@@ -112,32 +101,16 @@ public sealed class FineTunedModel : IDisposable
     }
 
     /// <summary>The weights by name, <c>bert.*</c> and <c>head.*</c>; views that live as long as the model.</summary>
-    public IReadOnlyDictionary<string, Tensor> Weights() => _bert.named_parameters().Select(named => ("bert." + named.name, named.parameter))
-        .Concat(_head.named_parameters().Select(named => ("head." + named.name, named.parameter)))
-        .ToDictionary(named => named.Item1, named => (Tensor)named.parameter);
+    public IReadOnlyDictionary<string, Tensor> Weights() => _engine.Weights();
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _head.Dispose();
-        _bert.Dispose();
-    }
+    public void Dispose() => _engine.Dispose();
 
-    /// <summary>Goes back to training mode, in which dropout is on.</summary>
-    internal void Train()
-    {
-        _bert.train();
-        _head.train();
-    }
+    /// <summary>One optimizer step on some of the examples.</summary>
+    /// <returns>The mean loss before it, a scalar on the device, in the caller's dispose scope.</returns>
+    internal Tensor Step(EncodedExamples examples, ReadOnlySpan<int> rows, double learningRate) => _engine.Step(examples, rows, learningRate);
 
     /// <summary>Encodes examples as this model takes them.</summary>
     internal EncodedExamples Encode(IReadOnlyList<GlueExample> examples, CancellationToken cancellation) =>
         new(examples, _encoder, _format, cancellation);
-
-    /// <returns><c>[B, C] float32</c>, on the device, in the caller's dispose scope.</returns>
-    internal Tensor Forward(EncodedExamples examples, ReadOnlySpan<int> rows)
-    {
-        var batch = examples.Batch(rows, _paddingMultiple, Device);
-        return _head.forward(_bert.Encode(batch.Ids, batch.Mask, batch.Segments), batch.Mask);
-    }
 }

@@ -8,7 +8,7 @@ namespace CramGrains.Model.Evaluation;
 /// <summary>Fine-tunes a pretrained encoder on one GLUE task with one seed and scores it once, after the last step (Cramming, section 4.5).</summary>
 /// <remarks>
 /// The same seed on the same device gives the same scores: the shuffle stream, the head's start (init) and the dropout stream all come from it. Dropout
-/// draws from torch's generator of the whole process, so one process runs one fine-tuning at a time.
+/// draws from torch's generator of the whole process in the plain engine, so one process runs one fine-tuning at a time.
 /// Differs from the reference, unless the recipe is faithful: the warm-up is a fraction of each task's own steps, no example is dropped, and single
 /// sentences have one separator.
 /// </remarks>
@@ -29,16 +29,18 @@ public static class FineTuner
     /// <param name="cancellation">Asked before every step.</param>
     /// <param name="time">Clock for the reported speed; null takes the system's.</param>
     /// <param name="pairSeparators">Separators between the sentences of a pair; RoBERTa has two.</param>
+    /// <param name="cacheFolder">Where the fast engine keeps what it compiled; null keeps nothing, and every start compiles.</param>
     /// <exception cref="GlueException">The data cannot be used.</exception>
     /// <exception cref="ArgumentException">The weights do not fit the architecture or the vocabulary; the message names the tensor.</exception>
     /// <exception cref="NonFiniteFineTuningLossException">The loss stopped being a number.</exception>
     public static FineTuningResult Run(
         FineTuningRecipe recipe, ArchitectureRecipe architecture, IReadOnlyDictionary<string, Tensor>? pretrainedWeights, ITextEncoder encoder,
         string glueFolder, GlueTaskName task, int seed, Device device, IProgress<TrainingEvent>? progress, CancellationToken cancellation,
-        TimeProvider? time = null, int pairSeparators = 1)
+        TimeProvider? time = null, int pairSeparators = 1, string? cacheFolder = null)
     {
         var data = GlueReader.Read(glueFolder, task);
-        var (result, model) = Train(recipe, architecture, pretrainedWeights, encoder, data, seed, device, progress, cancellation, time, pairSeparators);
+        var (result, model) = Train(
+            recipe, architecture, pretrainedWeights, encoder, data, seed, device, progress, cancellation, time, pairSeparators, cacheFolder);
         model.Dispose();
         return result;
     }
@@ -46,14 +48,15 @@ public static class FineTuner
     /// <summary>As <see cref="Run"/>, on data already read, and hands the trained model over; the caller disposes it.</summary>
     public static (FineTuningResult Result, FineTunedModel Model) Train(
         FineTuningRecipe recipe, ArchitectureRecipe architecture, IReadOnlyDictionary<string, Tensor>? pretrainedWeights, ITextEncoder encoder, GlueData data,
-        int seed, Device device, IProgress<TrainingEvent>? progress, CancellationToken cancellation, TimeProvider? time = null, int pairSeparators = 1)
+        int seed, Device device, IProgress<TrainingEvent>? progress, CancellationToken cancellation, TimeProvider? time = null,
+        int pairSeparators = 1, string? cacheFolder = null)
     {
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(data);
         time ??= TimeProvider.System;
         ReportBrokenRows(data, progress);
 
-        // Streams: shuffle from .NET's seeded generator, init from a generator of its own, dropout from torch's.
+        // Streams: shuffle from .NET's seeded generator, init from a generator of its own, dropout from torch's or, in the fast engine, from a counter.
         var shuffle = new Random(seed);
         int[] order = Permutation(shuffle, data.Train.Examples.Count);
         if (recipe.MaximumTrainExamples is { } maximum && maximum < order.Length)
@@ -61,7 +64,9 @@ public static class FineTuner
             order = order[..maximum];
         }
 
-        var model = FineTuningModelFactory.Make(recipe, architecture, pretrainedWeights, encoder, data.Task, seed, device, pairSeparators);
+        var model = FineTuningModelFactory.Make(
+            recipe, architecture, pretrainedWeights, encoder, data.Task, seed, device, pairSeparators, cacheFolder,
+            note => progress?.Report(new TrainingNote(note)));
         try
         {
             random.manual_seed(seed);
@@ -91,9 +96,7 @@ public static class FineTuner
         FineTuningRecipe recipe, FineTuningPlan plan, FineTunedModel model, EncodedExamples examples, Random shuffle,
         IProgress<TrainingEvent>? progress, CancellationToken cancellation)
     {
-        using var optimizer = new FineTuningOptimizer(recipe, model);
         using var losses = new LossWindow(model.Task.Id, plan, (int)Math.Clamp(plan.TotalSteps / 20, 1, LongestReport), model.Device);
-        model.Train();
         int[] order = [];
         for (long step = 0; step < plan.TotalSteps; step++)
         {
@@ -107,12 +110,7 @@ public static class FineTuner
             using var scope = NewDisposeScope();
             int start = batch * recipe.BatchSize;
             var rows = order.AsSpan(start, Math.Min(recipe.BatchSize, order.Length - start));
-            var outputs = model.Forward(examples, rows); // [B, C]
-            var loss = model.Task.IsRegression
-                ? nn.functional.mse_loss(outputs.squeeze(-1), examples.Scores(rows, model.Device))
-                : nn.functional.cross_entropy(outputs, examples.Classes(rows, model.Device));
-            loss.backward();
-            optimizer.Step(plan.LearningRate(step));
+            var loss = model.Step(examples, rows, plan.LearningRate(step));
             if (losses.Add(loss))
             {
                 progress?.Report(new FineTuningProgress(step + 1, plan.TotalSteps, losses.Mean));

@@ -1,3 +1,4 @@
+using CramGrains.Model.Modules;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
 using static TorchSharp.torch;
@@ -13,10 +14,10 @@ internal sealed class FineTuningOptimizer : IDisposable
     private readonly double _peak;
     private long _steps;
 
-    public FineTuningOptimizer(FineTuningRecipe recipe, FineTunedModel model)
+    public FineTuningOptimizer(FineTuningRecipe recipe, CrammedBert bert, ClassificationHead head)
     {
         using var scope = NewDisposeScope();
-        _parameters = [.. model.Weights().Where(named => !IsPretrainingHead(named.Key)).Select(named => Attach(named.Key, named.Value))];
+        _parameters = [.. PlainFineTuningEngine.Weights(bert, head).Where(named => !IsPretrainingHead(named.Key)).Select(named => Attach(named.Key, named.Value))];
         _gradients = [.. _parameters.Select(parameter => parameter.Gradient)];
         _peak = recipe.LearningRate;
         _adamW = new(_parameters, new(OptimizerKind.AdamW, _peak, recipe.Beta1, recipe.Beta2, recipe.Epsilon, recipe.WeightDecay));

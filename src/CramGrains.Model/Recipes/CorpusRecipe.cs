@@ -12,6 +12,8 @@ namespace CramGrains.Model.Recipes;
 /// <param name="Ordering">Order of the training rows.</param>
 /// <param name="Packing">How documents are cut into rows.</param>
 /// <param name="Decontamination">What happens to documents that hold GLUE sentences, where the GLUE files are given.</param>
+/// <param name="NearDuplicates">Leaves out documents that nearly repeat an earlier one; null keeps them.</param>
+/// <param name="RepeatedText">Cuts out stretches of text that stand in the corpus before; null keeps them.</param>
 public sealed record CorpusRecipe(
     IReadOnlyList<CorpusSource> Sources,
     TextNormalizerKind Normalizer,
@@ -23,13 +25,43 @@ public sealed record CorpusRecipe(
     double? TrashCutoff = null,
     RowOrdering Ordering = RowOrdering.Randomized,
     RowPacking Packing = RowPacking.Continuous,
-    DecontaminationMode Decontamination = DecontaminationMode.Remove);
+    DecontaminationMode Decontamination = DecontaminationMode.Remove,
+    NearDuplicateRecipe? NearDuplicates = null,
+    RepeatedTextRecipe? RepeatedText = null);
 
-/// <summary>One source of raw text.</summary>
+/// <summary>One source of raw text. Files may be compressed (.gz, .zst, .bz2, .xz), whatever their kind but Parquet.</summary>
 /// <param name="Kind">How <paramref name="Path"/> is read.</param>
-/// <param name="Path">File or folder; must be absent for <see cref="CorpusSourceKind.DotnetReference"/>.</param>
+/// <param name="Path">File, folder, pattern such as <c>wiki/**/*.jsonl.gz</c>, or HTTP(S) address; the name of the data set for <see cref="CorpusSourceKind.HuggingFace"/>; must be absent for <see cref="CorpusSourceKind.DotnetReference"/>.</param>
 /// <param name="Weight">Relative weight in the mixture; 1 takes the source as it is.</param>
-public sealed record CorpusSource(CorpusSourceKind Kind, string? Path = null, double Weight = 1);
+/// <param name="Field">Field or column that holds the text, for the kinds that have such; null means <c>text</c>.</param>
+/// <param name="Sha256">Content that an HTTP(S) address must have, hexadecimal; null takes what comes.</param>
+/// <param name="Config">Configuration of a data set of the hub, such as <c>wikitext-103-raw-v1</c>; null where it has one alone.</param>
+/// <param name="Split">Split of a data set of the hub; null means <c>train</c>.</param>
+public sealed record CorpusSource(
+    CorpusSourceKind Kind,
+    string? Path = null,
+    double Weight = 1,
+    string? Field = null,
+    string? Sha256 = null,
+    string? Config = null,
+    string? Split = null)
+{
+    /// <summary>Whether <see cref="Path"/> is fetched over the network, and so names the same text on every machine.</summary>
+    internal bool IsRemote => Kind == CorpusSourceKind.HuggingFace || IsAddress(Path);
+
+    /// <summary>Whether a path is an HTTP(S) address.</summary>
+    public static bool IsAddress(string? path) =>
+        path is not null && (path.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || path.StartsWith("https://", StringComparison.OrdinalIgnoreCase));
+}
+
+/// <summary>Removal of documents that nearly repeat an earlier one, by MinHash of word shingles (Broder 1997).</summary>
+/// <param name="Similarity">Estimated Jaccard similarity of the shingles from which a document goes, in [0.5, 1].</param>
+/// <param name="ShingleWords">Words per shingle.</param>
+public sealed record NearDuplicateRecipe(double Similarity = 0.8, int ShingleWords = 5);
+
+/// <summary>Removal of repeated stretches of text (Lee et al. 2022, exact substrings); the first of them stays.</summary>
+/// <param name="MinimumBytes">UTF-8 bytes from which a repeated stretch is cut; the reference tried 50, 75 and 100.</param>
+public sealed record RepeatedTextRecipe(int MinimumBytes = 100);
 
 /// <summary>Kinds of corpus source.</summary>
 public enum CorpusSourceKind
@@ -39,6 +71,18 @@ public enum CorpusSourceKind
 
     /// <summary>UTF-8 text, one paragraph a line, a blank line between documents; a file, or a folder of <c>*.txt</c>.</summary>
     Text = 2,
+
+    /// <summary>One JSON object a line, whose field <see cref="CorpusSource.Field"/> is a document (<c>*.jsonl</c>, <c>*.ndjson</c>, <c>*.json</c>).</summary>
+    JsonLines = 3,
+
+    /// <summary>Apache Parquet, whose column <see cref="CorpusSource.Field"/> holds documents (<c>*.parquet</c>).</summary>
+    Parquet = 4,
+
+    /// <summary>A dump of Wikipedia's articles (<c>*.xml</c>, mostly <c>.xml.bz2</c>); markup is removed, and each article is a document that begins with its title.</summary>
+    Wikipedia = 5,
+
+    /// <summary>A data set of the Hugging Face hub by name, such as <c>wikimedia/wikipedia</c>; its Parquet files are read.</summary>
+    HuggingFace = 6,
 }
 
 /// <summary>Normalisations of raw text.</summary>

@@ -20,7 +20,7 @@ public static class RecipeLoader
     /// <param name="origin">Where the text is from, for messages.</param>
     /// <param name="overrides">Settings as <c>key.path=value</c>; they become part of the recipe.</param>
     /// <param name="budgetSeconds">Replaces whatever budget the recipe has.</param>
-    /// <param name="corpusPaths">Text files or folders that replace the recipe's sources.</param>
+    /// <param name="corpusPaths">Files, folders, patterns or addresses that replace the recipe's sources; their names tell their kinds, text where they tell none.</param>
     public static RecipeLoadResult Load(
         string json, string origin, IReadOnlyList<string> overrides, double? budgetSeconds = null, IReadOnlyList<string>? corpusPaths = null)
     {
@@ -38,7 +38,7 @@ public static class RecipeLoader
 
         if (corpusPaths is { Count: > 0 } && root["corpus"] is JsonObject corpus)
         {
-            corpus["sources"] = new JsonArray([.. corpusPaths.Select(path => new JsonObject { ["kind"] = "text", ["path"] = path })]);
+            corpus["sources"] = new JsonArray([.. corpusPaths.Select(path => new JsonObject { ["kind"] = KindOf(path), ["path"] = path })]);
         }
 
         if (budgetSeconds is { } seconds)
@@ -55,6 +55,24 @@ public static class RecipeLoader
         var recipe = root.Deserialize<Recipe>(RecipeJson.Options)!;
         problems.AddRange(RecipeRules.Problems(recipe).Select(problem => $"{origin}: {problem}"));
         return problems.Count > 0 ? new(null, problems) : new(recipe, []);
+    }
+
+    /// <summary>The kind that a name tells; text for any other, and for folders.</summary>
+    private static string KindOf(string path)
+    {
+        string name = CorpusSource.IsAddress(path) && Uri.TryCreate(path, UriKind.Absolute, out var address) ? address.AbsolutePath : path;
+        if (Path.GetExtension(name) is ".gz" or ".zst" or ".bz2" or ".xz")
+        {
+            name = Path.GetFileNameWithoutExtension(name);
+        }
+
+        return Path.GetExtension(name) switch
+        {
+            ".jsonl" or ".ndjson" or ".json" => "json-lines",
+            ".parquet" => "parquet",
+            ".xml" => "wikipedia",
+            _ => "text",
+        };
     }
 
     private static JsonObject? Parse(string json, string origin, List<string> problems)

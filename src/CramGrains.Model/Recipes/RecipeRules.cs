@@ -3,7 +3,7 @@ using System.Globalization;
 namespace CramGrains.Model.Recipes;
 
 /// <summary>The range of every setting, and what cannot go together.</summary>
-internal static class RecipeRules
+internal static partial class RecipeRules
 {
     /// <summary>All that is wrong with a recipe; each line begins with the key's path.</summary>
     public static IReadOnlyList<string> Problems(Recipe recipe)
@@ -53,11 +53,7 @@ internal static class RecipeRules
         rules.Check(corpus.Sources.Count > 0, "corpus.sources", "must name at least one source", "none");
         foreach (var (index, source) in corpus.Sources.Index())
         {
-            string path = $"corpus.sources.{index}";
-            bool needsPath = source.Kind == CorpusSourceKind.Text;
-            rules.Check(!needsPath || !string.IsNullOrWhiteSpace(source.Path), $"{path}.path", "must name a file or folder for kind text", "nothing");
-            rules.Check(needsPath || source.Path is null, $"{path}.path", "must be absent for kind dotnet-reference", $"\"{source.Path}\"");
-            rules.Above($"{path}.weight", source.Weight, 0, 1e6);
+            Source($"corpus.sources.{index}", source, rules);
         }
 
         rules.Within("corpus.vocabulary_size", corpus.VocabularySize, 32, 65_536, "Token ids are stored in 16 bits.");
@@ -66,7 +62,39 @@ internal static class RecipeRules
         rules.AtLeast("corpus.minimum_document_characters", corpus.MinimumDocumentCharacters, 0);
         rules.AtLeast("corpus.maximum_documents", corpus.MaximumDocuments ?? 1, 1);
         rules.Above("corpus.trash_cutoff", corpus.TrashCutoff ?? 1, 0, 1);
+        rules.Within("corpus.near_duplicates.similarity", corpus.NearDuplicates?.Similarity ?? 1, 0.5, 1);
+        rules.Within("corpus.near_duplicates.shingle_words", corpus.NearDuplicates?.ShingleWords ?? 1, 1, 100);
+        rules.Within("corpus.repeated_text.minimum_bytes", corpus.RepeatedText?.MinimumBytes ?? 32, 32, 1_000_000, "Shorter stretches repeat by chance.");
     }
+
+    private static void Source(string path, CorpusSource source, Collector rules)
+    {
+        string kind = System.Text.Json.JsonNamingPolicy.KebabCaseLower.ConvertName(source.Kind.ToString());
+        bool needsPath = source.Kind != CorpusSourceKind.DotnetReference;
+        bool isHub = source.Kind == CorpusSourceKind.HuggingFace;
+        bool isAddress = !isHub && CorpusSource.IsAddress(source.Path);
+        rules.Check(
+            !needsPath || !string.IsNullOrWhiteSpace(source.Path), $"{path}.path",
+            isHub ? "must name a data set of the hub for kind hugging-face, such as wikimedia/wikipedia" : $"must name a file, folder, pattern or HTTP(S) address for kind {kind}", "nothing");
+        rules.Check(needsPath || source.Path is null, $"{path}.path", "must be absent for kind dotnet-reference", $"\"{source.Path}\"");
+        rules.Above($"{path}.weight", source.Weight, 0, 1e6);
+        rules.Check(
+            source.Field is null || source.Kind is CorpusSourceKind.JsonLines or CorpusSourceKind.Parquet or CorpusSourceKind.HuggingFace, $"{path}.field",
+            $"must be absent for kind {kind}, which has no fields", $"\"{source.Field}\"");
+        rules.Check(source.Field is not "", $"{path}.field", "must name the field that holds the text", "\"\"");
+        rules.Check(isHub || source.Config is null, $"{path}.config", "goes with kind hugging-face alone", $"\"{source.Config}\"");
+        rules.Check(isHub || source.Split is null, $"{path}.split", "goes with kind hugging-face alone", $"\"{source.Split}\"");
+        rules.Check(
+            !isHub || source.Path is null || HubName().IsMatch(source.Path), $"{path}.path", "must be a data set of the hub as owner/name or name", $"\"{source.Path}\"");
+        rules.Check(isAddress || source.Sha256 is null, $"{path}.sha256", "goes with an HTTP(S) address alone", $"\"{source.Sha256}\"");
+        rules.Check(
+            source.Sha256 is null || (source.Sha256.Length == 64 && source.Sha256.All(char.IsAsciiHexDigit)), $"{path}.sha256", "must be 64 hexadecimal digits", $"\"{source.Sha256}\"");
+        rules.Check(
+            !isAddress || Uri.TryCreate(source.Path, UriKind.Absolute, out _), $"{path}.path", "must be a valid HTTP(S) address", $"\"{source.Path}\"");
+    }
+
+    [System.Text.RegularExpressions.GeneratedRegex(@"^[\w.-]+(/[\w.-]+)?$")]
+    private static partial System.Text.RegularExpressions.Regex HubName();
 
     private static void Architecture(ArchitectureRecipe shape, Collector rules)
     {

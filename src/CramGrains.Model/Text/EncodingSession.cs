@@ -3,7 +3,7 @@ using CramGrains.Model.Recipes;
 namespace CramGrains.Model.Text;
 
 /// <summary>What one thread needs to encode: buffers and a cache of the words met so far. Not thread-safe.</summary>
-internal sealed class EncodingSession(TextNormalizerKind normalizer, Func<string, IReadOnlyList<int>> encodeWord)
+internal sealed class EncodingSession(TextNormalizerKind normalizer, PieceMatcher pieces)
 {
     // Natural text repeats itself: 200,000 words cover about 99 % of it, in some 20 MB.
     private const int MaximumCachedWords = 200_000;
@@ -36,11 +36,10 @@ internal sealed class EncodingSession(TextNormalizerKind normalizer, Func<string
             return UnknownWord;
         }
 
-        var text = word.ToString();
-        int[] ids = [.. encodeWord(text)];
+        var ids = pieces.Encode(word);
         if (_cache.Count < MaximumCachedWords && word.Length <= LongestCachedWord)
         {
-            _cache.Add(text, ids);
+            _cache.Add(word.ToString(), ids);
         }
 
         return ids;

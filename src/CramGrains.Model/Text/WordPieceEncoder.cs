@@ -1,11 +1,9 @@
 using System.Collections.Concurrent;
-using System.Text;
 using CramGrains.Model.Recipes;
-using Microsoft.ML.Tokenizers;
 
 namespace CramGrains.Model.Text;
 
-/// <summary>Encodes text with a WordPiece vocabulary: own normaliser and word splitter, Microsoft.ML.Tokenizers for each word, a cache of words before it.</summary>
+/// <summary>Encodes text with a WordPiece vocabulary: normaliser, word splitter, a cache of the words met so far, and for new ones the longest match.</summary>
 /// <remarks>
 /// Greedy longest match first, as everywhere; a word with a part that matches nothing, or of more than 100 characters, is one [UNK]. Ids equal
 /// those of Hugging Face's <c>WordPiece</c> with the same vocabulary.
@@ -15,7 +13,7 @@ public sealed class WordPieceEncoder : ITextEncoder
     internal const int MaximumWordCharacters = 100;
 
     private readonly TextNormalizerKind _normalizer;
-    private readonly WordPieceTokenizer _tokenizer;
+    private readonly PieceMatcher _pieces;
     private readonly ConcurrentBag<EncodingSession> _idle = [];
 
     /// <summary>Makes an encoder.</summary>
@@ -39,14 +37,7 @@ public sealed class WordPieceEncoder : ITextEncoder
 
         Vocabulary = vocabulary;
         _normalizer = normalizer;
-        using var lines = new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', vocabulary) + "\n"));
-        _tokenizer = WordPieceTokenizer.Create(lines, new WordPieceOptions
-        {
-            UnknownToken = SpecialTokens.Names[SpecialTokens.Unknown],
-            ContinuingSubwordPrefix = WordPieceTrainer.ContinuingPrefix,
-            // Counted in UTF-16 units there, which a word of 100 characters may need two each of; the session counts characters.
-            MaxInputCharsPerWord = 2 * MaximumWordCharacters,
-        });
+        _pieces = new PieceMatcher(vocabulary);
     }
 
     /// <summary>The entries by id.</summary>
@@ -70,9 +61,7 @@ public sealed class WordPieceEncoder : ITextEncoder
     /// <summary>Normalisation of the text.</summary>
     internal TextNormalizerKind Normalizer => _normalizer;
 
-    internal EncodingSession Rent() => _idle.TryTake(out var session) ? session : new EncodingSession(_normalizer, EncodeWord);
+    internal EncodingSession Rent() => _idle.TryTake(out var session) ? session : new EncodingSession(_normalizer, _pieces);
 
     internal void Return(EncodingSession session) => _idle.Add(session);
-
-    private IReadOnlyList<int> EncodeWord(string word) => _tokenizer.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false);
 }

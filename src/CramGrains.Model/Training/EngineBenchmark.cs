@@ -15,8 +15,10 @@ namespace CramGrains.Model.Training;
 /// <param name="OptimizerMs">Median time of clipping and the optimizer.</param>
 /// <param name="FirstStepSeconds">From making the engine to the end of its first optimizer step.</param>
 /// <param name="PeakBytes">Bytes of the fast engine's buffers; null where the engine cannot say.</param>
+/// <param name="Precision">Arithmetic of the products.</param>
 public sealed record EngineMeasurement(
-    string Engine, string Device, int Microbatch, double ForwardBackwardMs, double TokensPerSecond, double OptimizerMs, double FirstStepSeconds, long? PeakBytes);
+    string Engine, string Device, int Microbatch, double ForwardBackwardMs, double TokensPerSecond, double OptimizerMs, double FirstStepSeconds, long? PeakBytes,
+    string Precision);
 
 /// <summary>Times an engine on random tokens; the loss does not matter, the arithmetic is the same.</summary>
 public static class EngineBenchmark
@@ -43,9 +45,18 @@ public static class EngineBenchmark
         Run(() => engine.Accumulate(microbatch, 1), 1);
         Run(() => engine.Step(1e-3), 1);
         double firstStep = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        double pass = Median(samples, () => engine.Accumulate(microbatch, 1.0 / InFlight)), step = Median(samples, () => engine.Step(1e-3));
-        long tokens = (long)microbatch.Rows * microbatch.SequenceLength;
-        return new(engine.Name, device.ToString(), microbatch.Rows, pass, tokens / pass * 1e3, step, firstStep, (engine as FusedEngine)?.AllocatedBytes);
+        (double pass, double speed) = Passes(engine, recipe, samples);
+        double step = Median(samples, () => engine.Step(1e-3));
+        return new(engine.Name, device.ToString(), microbatch.Rows, pass, speed, step, firstStep, (engine as FusedEngine)?.AllocatedBytes,
+            recipe.Training.Precision == PrecisionKind.Float8 ? "float8" : Precision.ComputeType(recipe.Training.Precision, device).ToString().ToLowerInvariant());
+    }
+
+    /// <summary>Median of forward and backward of a warm engine.</summary>
+    internal static (double Milliseconds, double TokensPerSecond) Passes(IPretrainingEngine engine, Recipe recipe, int samples)
+    {
+        MaskedMicrobatch microbatch = RandomMicrobatch(recipe, recipe.Corpus.VocabularySize, seed: 0);
+        double pass = Median(samples, () => engine.Accumulate(microbatch, 1.0 / InFlight));
+        return (pass, (long)microbatch.Rows * microbatch.SequenceLength / pass * 1e3);
     }
 
     /// <summary>The chosen engine, or the reason why not.</summary>

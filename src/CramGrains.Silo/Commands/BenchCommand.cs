@@ -7,11 +7,13 @@ using TorchSharp;
 
 namespace CramGrains.Silo.Commands;
 
-/// <summary><c>cram bench</c>: how fast each engine trains a recipe here, and with <c>--check</c>, whether the fast one computes what the plain one does.</summary>
+/// <summary><c>cram bench</c>: how fast each engine trains a recipe here, and whether the fast one computes what the plain one does.</summary>
 internal static class BenchCommand
 {
-    private const double CheckTolerance = 3e-2;
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
 
     public static int Run(string[] args)
     {
@@ -21,20 +23,44 @@ internal static class BenchCommand
         var microbatch = new Option<int[]>("--microbatch") { Description = "Sizes to try: --microbatch 128 256 512", AllowMultipleArgumentsPerToken = true };
         var samples = new Option<int>("--samples") { Description = "Timed samples each; the median counts", DefaultValueFactory = _ => 20 };
         var cache = new Option<string?>("--cache") { Description = "Folder for compiled kernels and chosen algorithms; none keeps nothing" };
+        var set = new Option<string[]>("--set") { Description = "Overrides of the recipe: --set training.precision=float8", AllowMultipleArgumentsPerToken = true };
         var check = new Option<bool>("--check") { Description = "First compare loss and gradients of the engines, cut to two layers" };
+        var kernels = new Option<bool>("--check-kernels") { Description = "Only hold every kernel to its plain twin in float64, on this shape and odd ones" };
+        var fineTune = new Option<int[]?>("--fine-tune")
+        {
+            Description = "Only time fine-tuning steps, at these numbers of tokens: --fine-tune 128 64", AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore,
+        };
+        var products = new Option<int[]?>("--products")
+        {
+            Description = "Only time a layer's matrix products in bfloat16 and FP8, at these numbers of tokens: --products 16384 65536",
+            AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore,
+        };
+        var loop = new Option<double?>("--loop") { Description = "Only run the whole pretraining loop for so many seconds, and time the passes alone after it" };
+        var curve = new Option<int?>("--curve") { Description = "Only print the loss of so many optimizer steps of one microbatch each" };
+        var tokens = new Option<string?>("--tokens") { Description = "For --loop and --curve: a file of little-endian 16-bit token ids; random words otherwise" };
+        var export = new Option<string?>("--export") { Description = "For --curve: also write weights and masked batches into this folder, for another program to repeat it" };
         var json = new Option<bool>("--json") { Description = "One JSON object a line" };
         var command = new RootCommand(
-            "Times forward + backward and the optimizer of each engine.\n\nExamples:\n  cram bench recipes/crammed-bert-24h.json --microbatch 128 512\n  cram bench recipes/quickstart.json --device cpu --engine eager --microbatch 8 --json")
+            "Times forward + backward and the optimizer of each engine.\n\nExamples:\n  cram bench recipes/crammed-bert-24h.json --microbatch 128 512\n"
+            + "  cram bench recipes/quickstart.json --device cpu --engine eager --microbatch 8 --json\n  cram bench recipes/crammed-bert-24h.json --fine-tune 128\n"
+            + "  cram bench recipes/crammed-bert-24h.json --check-kernels")
         {
-            recipe, device, engine, microbatch, samples, cache, check, json,
+            recipe, device, engine, microbatch, samples, cache, set, check, kernels, fineTune, products, loop, curve, tokens, export, json,
         };
-        command.SetAction(p => Measure(
-            p.GetRequiredValue(recipe), p.GetValue(device), p.GetValue(engine)!, p.GetValue(microbatch) ?? [], p.GetValue(samples), p.GetValue(cache), p.GetValue(check), p.GetValue(json)));
+        command.SetAction(p => Start(
+            p.GetRequiredValue(recipe), p.GetValue(set) ?? [], p.GetValue(device), p.GetValue(engine)!, p.GetValue(samples), p.GetValue(cache), p.GetValue(json),
+            bench => p.GetValue(kernels) ? BenchChecks.Kernels(bench)
+                : p.GetValue(fineTune) is { Length: > 0 } lengths ? BenchFineTuning.Measure(bench, lengths)
+                : p.GetValue(products) is { Length: > 0 } sizes ? BenchProducts.Measure(bench, sizes)
+                : p.GetValue(loop) is { } seconds ? BenchRuns.Loop(bench, seconds, p.GetValue(microbatch) ?? [], p.GetValue(tokens))
+                : p.GetValue(curve) is { } steps ? BenchRuns.Curve(bench, steps, p.GetValue(tokens), p.GetValue(export))
+                : Measure(bench, p.GetValue(microbatch) ?? [], p.GetValue(check))));
         ParseResult parsed = command.Parse(args);
         return parsed.Errors.Count > 0 ? Math.Max(2, parsed.Invoke()) : parsed.Invoke();
     }
 
-    private static int Measure(FileInfo file, string? where, string engine, int[] sizes, int samples, string? cache, bool check, bool json)
+    private static int Start(
+        FileInfo file, string[] overrides, string? where, string engine, int samples, string? cache, bool json, Func<Bench, int> work)
     {
         if (!file.Exists || engine is not ("eager" or "fused" or "both") || samples < 1)
         {
@@ -42,7 +68,7 @@ internal static class BenchCommand
             return 2;
         }
 
-        RecipeLoadResult loaded = RecipeLoader.Load(File.ReadAllText(file.FullName), file.FullName, []);
+        RecipeLoadResult loaded = RecipeLoader.Load(File.ReadAllText(file.FullName), file.FullName, overrides);
         if (loaded.Recipe is not { } recipe)
         {
             loaded.Problems.ToList().ForEach(Console.Error.WriteLine);
@@ -51,67 +77,66 @@ internal static class BenchCommand
 
         TorchRuntimeInfo torchInfo = TorchRuntime.Load(Environment.GetEnvironmentVariable("CRAM_LIBTORCH"));
         var device = torch.device(where ?? (torchInfo.CudaDevices > 0 ? "cuda:0" : "cpu"));
-        bool passed = !check || Check(recipe, device, cache);
+        return work(new Bench(recipe, device, engine, samples, cache, json));
+    }
+
+    private static int Measure(Bench bench, int[] sizes, bool check)
+    {
+        bool passed = !check || BenchChecks.Engines(bench);
         bool any = false;
-        foreach (int size in sizes.Length > 0 ? sizes : [recipe.Training.MicrobatchSize])
+        foreach (int size in sizes.Length > 0 ? sizes : [bench.Recipe.Training.MicrobatchSize])
         {
+            any |= bench.ForEachEngine($"microbatch {size}", fused =>
+            {
+                Recipe sized = bench.Recipe with { Training = bench.Recipe.Training with { MicrobatchSize = size, BatchSize = size } };
+                Print(bench, EngineBenchmark.Measure(sized, bench.Recipe.Corpus.VocabularySize, bench.Device, fused, bench.Samples, bench.Cache));
+            });
+        }
+
+        return any && passed ? 0 : 1;
+    }
+
+    private static void Print(Bench bench, EngineMeasurement m)
+    {
+        Recipe recipe = bench.Recipe;
+        double flops = ModelCost.FlopsPerToken(recipe.Architecture, recipe.Corpus.VocabularySize, recipe.Corpus.SequenceLength, recipe.Training.MaskFraction);
+        // Dense bfloat16 peak of an H100 SXM; no other GPU's is claimed.
+        double? mfu = m.Device.StartsWith("cuda", StringComparison.Ordinal) ? flops * m.TokensPerSecond / 989.4e12 : null;
+        Console.Out.WriteLine(bench.Json
+            ? Bench.Line(new { m.Engine, m.Precision, m.Device, m.Microbatch, m.ForwardBackwardMs, m.TokensPerSecond, Mfu = mfu, m.OptimizerMs, m.PeakBytes, m.FirstStepSeconds })
+            : $"{m.Engine,-6} {m.Precision,-9} {m.Device,-7} microbatch {m.Microbatch,4}  {m.ForwardBackwardMs,9:F2} ms  {m.TokensPerSecond,10:N0} tokens/s  "
+                + $"MFU against 989 TFLOP/s {(mfu is { } f ? f.ToString("P1", null) : "-")}  optimizer {m.OptimizerMs:F2} ms  "
+                + $"{(m.PeakBytes is { } b ? $"{b / (double)(1 << 30):F1} GiB" : "-")}  first step {m.FirstStepSeconds:F1} s");
+    }
+
+    /// <summary>What every mode needs.</summary>
+    internal sealed record Bench(Recipe Recipe, torch.Device Device, string Engine, int Samples, string? Cache, bool Json)
+    {
+        public static string Line(object values) => JsonSerializer.Serialize(values, BenchCommand.Json);
+
+        /// <summary>Runs both engines or the one asked for; what one cannot do is said, and the other goes on.</summary>
+        public bool ForEachEngine(string what, Action<bool> measure)
+        {
+            bool any = false;
             foreach (bool fused in (bool[])[false, true])
             {
-                if (engine == (fused ? "eager" : "fused"))
+                if (Engine == (fused ? "eager" : "fused"))
                 {
                     continue;
                 }
 
                 try
                 {
-                    Recipe sized = recipe with { Training = recipe.Training with { MicrobatchSize = size } };
-                    Print(recipe, EngineBenchmark.Measure(sized, recipe.Corpus.VocabularySize, device, fused, samples, cache), json);
+                    measure(fused);
                     any = true;
                 }
                 catch (Exception error) when (error is NotSupportedException or Model.Cuda.CudaException or System.Runtime.InteropServices.ExternalException)
                 {
-                    Console.Error.WriteLine($"{(fused ? "fused" : "eager")}, microbatch {size}: {error.Message.Split('\n')[0]}");
+                    Console.Error.WriteLine($"{(fused ? "fused" : "eager")}, {what}: {error.Message.Split('\n')[0]}");
                 }
             }
+
+            return any;
         }
-
-        return any && passed ? 0 : 1;
-    }
-
-    private static bool Check(Recipe recipe, torch.Device device, string? cache)
-    {
-        Recipe small = recipe with
-        {
-            Architecture = recipe.Architecture with { Layers = 2 },
-            Training = recipe.Training with { MicrobatchSize = Math.Min(8, recipe.Training.MicrobatchSize) },
-        };
-        try
-        {
-            EngineAgreement a = EngineCheck.Compare(small, recipe.Corpus.VocabularySize, device, cache);
-            Console.Error.WriteLine($"check: loss {a.LossPlain:F5} plain, {a.LossFused:F5} fused; same seed, same losses: {a.SameSeedSameLosses}; gradient errors, largest first:");
-            foreach ((string name, double error) in a.GradientErrors)
-            {
-                Console.Error.WriteLine($"  {name,-28} {error:E2}");
-            }
-
-            return a.SameSeedSameLosses && a.GradientErrors.All(e => e.Error < CheckTolerance);
-        }
-        catch (Exception error) when (error is NotSupportedException or Model.Cuda.CudaException)
-        {
-            Console.Error.WriteLine($"check: {error.Message}");
-            return false;
-        }
-    }
-
-    private static void Print(Recipe recipe, EngineMeasurement m, bool json)
-    {
-        double flops = ModelCost.FlopsPerToken(recipe.Architecture, recipe.Corpus.VocabularySize, recipe.Corpus.SequenceLength, recipe.Training.MaskFraction);
-        // Dense bfloat16 peak of an H100 SXM; no other GPU's is claimed.
-        double? mfu = m.Device.StartsWith("cuda", StringComparison.Ordinal) ? flops * m.TokensPerSecond / 989.4e12 : null;
-        Console.Out.WriteLine(json
-            ? JsonSerializer.Serialize(new { m.Engine, m.Device, m.Microbatch, m.ForwardBackwardMs, m.TokensPerSecond, Mfu = mfu, m.OptimizerMs, m.PeakBytes, m.FirstStepSeconds }, Json)
-            : $"{m.Engine,-6} {m.Device,-7} microbatch {m.Microbatch,4}  {m.ForwardBackwardMs,9:F2} ms  {m.TokensPerSecond,10:N0} tokens/s  "
-                + $"MFU against 989 TFLOP/s {(mfu is { } f ? f.ToString("P1", null) : "-")}  optimizer {m.OptimizerMs:F2} ms  "
-                + $"{(m.PeakBytes is { } b ? $"{b / (double)(1 << 30):F1} GiB" : "-")}  first step {m.FirstStepSeconds:F1} s");
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using CramGrains.Model.Data;
 using CramGrains.Model.Recipes;
+using CramGrains.Silo.Data;
 
 namespace CramGrains.Silo.Commands;
 
@@ -24,7 +25,7 @@ internal static class DataCommand
     {
         var root = new RootCommand("Makes corpora and looks into them. Example: cram data prepare recipes/quickstart.json --glue ~/glue")
         {
-            Prepare(), List(), Show(), Sample(), Verify(), Remove(), Export(), Encode(), Bench(),
+            Prepare(), List(), Show(), Sample(), Verify(), Remove(), Export(), Encode(), Bench(), DataGlueCommand.Create(DefaultCorpora()),
         };
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0)
@@ -58,7 +59,7 @@ internal static class DataCommand
     {
         var recipe = new Argument<string>("RECIPE") { Description = "Recipe whose corpus is made, such as recipes/quickstart.json." };
         var glue = new Option<string?>("--glue") { Description = "Official GLUE files; documents that hold their sentences are left out unless corpus.decontamination says otherwise." };
-        var texts = new Option<string[]>("--corpus") { Description = "Text file or folder that replaces the recipe's sources; may be repeated." };
+        var texts = new Option<string[]>("--corpus") { Description = "File, folder, pattern or HTTP(S) address that replaces the recipe's sources; its ending tells its kind; may be repeated." };
         var overrides = new Option<string[]>("--set") { Description = "A setting of the recipe, such as corpus.vocabulary_size=8192; may be repeated." };
         var threads = new Option<int>("--threads") { Description = "Threads that count words and encode.", DefaultValueFactory = _ => Environment.ProcessorCount };
         var command = new Command("prepare", "Makes the corpus of a recipe, once; a second call finds it. Example: cram data prepare recipes/crammed-bert-24h.json --glue ~/glue --json")
@@ -74,7 +75,10 @@ internal static class DataCommand
                 throw new CorpusException(string.Join('\n', loaded.Problems));
             }
 
-            var options = new CorpusOptions { GlueFolder = parsed.GetValue(glue), Threads = Math.Max(1, parsed.GetValue(threads)) };
+            var options = new CorpusOptions
+            {
+                GlueFolder = parsed.GetValue(glue), Threads = Math.Max(1, parsed.GetValue(threads)), Downloads = DownloadSettings.FromEnvironment(),
+            };
             DataPreparation.Run(complete.Corpus, parsed.GetRequiredValue(Corpora), options, parsed.GetValue(Json));
             return Done;
         });
@@ -123,7 +127,7 @@ internal static class DataCommand
 
             Console.WriteLine(parsed.GetValue(Json)
                 ? JsonSerializer.Serialize(new { corpus.Manifest, Statistics = statistics }, RecipeJson.Options)
-                : DataRendering.Describe(corpus.Manifest, statistics));
+                : CorpusText.Describe(corpus.Manifest, statistics));
             return Done;
         });
         return command;
@@ -215,16 +219,22 @@ internal static class DataCommand
     {
         var text = new Argument<string>("TEXT") { Description = "UTF-8 text to encode; it is held in memory." };
         var runs = new Option<int>("--runs") { Description = "Runs whose median is taken.", DefaultValueFactory = _ => 3 };
-        var command = new Command("bench", "Measures encoder and loader on one core. Example: cram data bench 3f2a text.txt --json") { Corpus, text, runs, Corpora, Json };
+        var against = new Option<string?>("--against") { Description = "Script for Node that times another tokenizer in turn with ours, such as tests/goldens/scripts/tokenizer_speed.mjs." };
+        var modules = new Option<string>("--modules") { Description = "Folder whose node_modules the script uses.", DefaultValueFactory = _ => "." };
+        var command = new Command("bench", "Measures encoder and loader on one core. Example: cram data bench 3f2a text.txt --json") { Corpus, text, runs, against, modules, Corpora, Json };
         command.SetAction(parsed =>
         {
             using var corpus = Open(parsed, verify: false);
             var repeats = Math.Max(1, parsed.GetValue(runs));
-            var encoder = DataBenchmark.EncoderMegabytesPerSecond(corpus.Folder, parsed.GetRequiredValue(text), repeats);
+            var rival = parsed.GetValue(against) is { } script ? new DataBenchmark.Rival(script, parsed.GetRequiredValue(modules)) : null;
+            var encoder = DataBenchmark.Encoders(corpus.Folder, parsed.GetRequiredValue(text), repeats, rival);
             var loader = DataBenchmark.LoaderTokensPerSecond(corpus, repeats);
             Console.WriteLine(parsed.GetValue(Json)
-                ? JsonSerializer.Serialize(new { EncoderMegabytesPerSecond = Math.Round(encoder, 2), LoaderTokensPerSecond = Math.Round(loader), Runs = repeats }, RecipeJson.Options)
-                : $"encoder {encoder:N1} MB/s, loader {loader:N0} tokens/s, each on one core, medians of {repeats} runs");
+                ? JsonSerializer.Serialize(
+                    new { Encoder = encoder, LoaderTokensPerSecond = Math.Round(loader.Wall), LoaderTokensPerProcessorSecond = Math.Round(loader.Processor), Runs = repeats }, RecipeJson.Options)
+                : $"encoder {encoder.MegabytesPerSecond:N1} MB/s ({encoder.MegabytesPerProcessorSecond:N1} per second of processor time), loader {loader.Wall:N0} tokens/s "
+                    + $"({loader.Processor:N0}), each on one core, medians of {repeats} runs"
+                    + (encoder.Ratio is { } ratio ? $"\nthe other tokenizer {encoder.RivalMegabytesPerSecond:N1} MB/s ({encoder.RivalMegabytesPerProcessorSecond:N1}); ours is {ratio:N1} times as fast by processor time" : ""));
             return Done;
         });
         return command;
@@ -241,7 +251,7 @@ internal static class DataCommand
         }
 
         var found = Directory.Exists(corpora) && name.All(char.IsAsciiHexDigit)
-            ? Directory.EnumerateDirectories(corpora, name + "*").Where(path => !path.EndsWith(".partial", StringComparison.Ordinal)).ToList()
+            ? Directory.EnumerateDirectories(corpora, name + "*").Where(path => File.Exists(Path.Combine(path, CorpusManifest.FileName))).ToList()
             : [];
         return found.Count == 1
             ? found[0]

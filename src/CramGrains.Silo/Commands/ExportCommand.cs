@@ -5,6 +5,7 @@ using CramGrains.Model.Data;
 using CramGrains.Model.Evaluation;
 using CramGrains.Model.Export;
 using CramGrains.Model.Training;
+using CramGrains.Silo.Data;
 
 namespace CramGrains.Silo.Commands;
 
@@ -81,6 +82,6 @@ internal static class ExportCommand
         + (median.Subset ? "; subset of the official data, not comparable with published scores" : "")))];
 
     private static string Overlap(CorpusManifest corpus) => corpus.Contamination is { } found
-        ? DataRendering.Describe(found) + "."
+        ? CorpusText.Describe(found) + "."
         : "The training text was not compared with any evaluation set: the corpus was prepared without GLUE files at hand.";
 }

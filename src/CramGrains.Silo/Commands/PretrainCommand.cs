@@ -4,6 +4,7 @@ using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Data;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
+using CramGrains.Silo.Data;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Worker.Jobs;
 using TorchSharp;
@@ -42,13 +43,13 @@ internal static class PretrainCommand
             string[] sources = parsed.GetValue(corpus) ?? [];
             string? prepared = sources is [var one] ? FindCorpus(one, corporaFolder) : null;
             string[] settings = [.. parsed.GetValue(overrides) ?? [], .. parsed.GetValue(budget) is { } text ? [$"budget={text}"] : (string[])[]];
-            var loaded = RecipeLoader.Load(File.ReadAllText(file), file, settings, corpusPaths: prepared is null ? [.. sources.Select(Path.GetFullPath)] : null);
+            var loaded = RecipeLoader.Load(File.ReadAllText(file), file, settings, corpusPaths: prepared is null ? [.. sources.Select(given => CorpusSource.IsAddress(given) ? given : Path.GetFullPath(given))] : null);
             var run = loaded.Recipe ?? throw new ArgumentException(string.Join('\n', loaded.Problems));
             var place = LocalDevice.Choose(parsed.GetValue(device));
             LocalDevice.UntilInterrupted(stop =>
             {
                 string folder = prepared ?? CorpusBuilder.FolderOf(
-                    corporaFolder, CorpusBuilder.Prepare(run.Corpus, corporaFolder, new CorpusOptions { GlueFolder = parsed.GetValue(glue) }, new DirectProgress<CorpusProgress>(Show), stop).Digest);
+                    corporaFolder, CorpusBuilder.Prepare(run.Corpus, corporaFolder, new CorpusOptions { GlueFolder = parsed.GetValue(glue), Downloads = DownloadSettings.FromEnvironment() }, new DirectProgress<CorpusProgress>(Show), stop).Digest);
                 using var opened = Corpus.Open(folder, verify: false);
                 var outcome = Pretrain(
                     run, opened, parsed.GetRequiredValue(output), place, parsed.GetValue(cache) ?? Path.Combine(corporaFolder, "..", "kernels"), stop);
@@ -144,7 +145,7 @@ internal static class PretrainCommand
         const string Unknown = "its peak is not known";
         return FormattableString.Invariant($"""
             {result.Outcome}: {result.OptimizerSteps} optimizer steps, {result.TokensSeen:N0} tokens in {result.Compute.Seconds:0.0} s, {result.TokensPerSecond:N0} tokens/s on {result.Device} ({result.Engine})
-            compute   {result.Compute.Exaflop:0.######} exaFLOP of model operations; peak in that time {(result.Compute.PeakExaflop is { } peak ? FormattableString.Invariant($"{peak:0.####} exaFLOP, MFU {100 * result.Compute.ModelFlopsUtilization:0.0} %") : Unknown)}
+            compute   {result.Compute.Exaflop:G4} exaFLOP of model operations; peak in that time {(result.Compute.PeakExaflop is { } peak ? FormattableString.Invariant($"{peak:G4} exaFLOP, MFU {100 * result.Compute.ModelFlopsUtilization:0.0} %") : Unknown)}
             held-out  {result.HeldOutLossInitial:0.000} -> {result.HeldOutLoss:0.000} nats, {result.Parameters:N0} parameters
             {result.Checkpoint}
             """);

@@ -68,7 +68,7 @@ internal sealed class CorpusGrain(
         }
 
         AttemptStep step = await Driver.AdvanceAsync(Item, epoch => Task.FromResult<WorkOrder?>(
-            new WorkOrder(Request, epoch, WorkerJob.PrepareCorpus, State.Order!.RecipeJson, Request)));
+            new WorkOrder(Request, epoch, WorkerJob.PrepareCorpus, State.Order!.RecipeJson, Request, GlueFolder: State.Order.GlueFolder)));
         switch (step)
         {
             case AttemptWaits waits:

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using CramGrains.Model.Data;
 using CramGrains.Model.Recipes;
 
 namespace CramGrains.Silo.Data;
@@ -13,41 +14,59 @@ namespace CramGrains.Silo.Data;
 /// </remarks>
 internal static class CorpusRequest
 {
+    /// <param name="recipe">The corpus.</param>
+    /// <param name="glueFolder">GLUE files whose sentences are looked for in it; null for none.</param>
     /// <returns>The digest, or the problems that would keep the corpus from being prepared here.</returns>
-    public static (string? Digest, IReadOnlyList<string> Problems) Name(CorpusRecipe recipe)
+    public static (string? Digest, IReadOnlyList<string> Problems) Name(CorpusRecipe recipe, string? glueFolder = null)
     {
         var problems = new List<string>();
         var text = new StringBuilder();
         text.Append(JsonSerializer.Serialize(recipe, RecipeJson.Options)).Append('\n');
-        foreach (CorpusSource source in recipe.Sources)
+        foreach (var (index, source) in recipe.Sources.Index())
         {
-            if (source.Kind != CorpusSourceKind.Text)
+            if (source.Kind == CorpusSourceKind.DotnetReference)
             {
                 // Follows the installed SDK; its files are found by the worker.
                 text.Append(CultureInfo.InvariantCulture, $"{source.Kind} {Environment.Version}\n");
+            }
+            else if (source.Kind == CorpusSourceKind.HuggingFace || CorpusSource.IsAddress(source.Path))
+            {
+                // Named by its address alone, which the recipe's text above holds: what was fetched once stays as it was.
             }
             else if (source.Path is not { Length: > 0 } path || !Path.IsPathFullyQualified(path))
             {
                 problems.Add($"corpus.sources: path must be absolute on the silo's machine, got '{source.Path}'. The silo does not know the client's folder.");
             }
-            else if (File.Exists(path))
-            {
-                Append(text, new FileInfo(path));
-            }
-            else if (Directory.Exists(path))
-            {
-                foreach (FileInfo file in new DirectoryInfo(path).EnumerateFiles("*.txt", SearchOption.AllDirectories).OrderBy(f => f.FullName, StringComparer.Ordinal))
-                {
-                    Append(text, file);
-                }
-            }
             else
             {
-                problems.Add($"corpus.sources: {path} does not exist on {Environment.MachineName}. Give a UTF-8 text file or a folder of *.txt files.");
+                AddFiles(source, index, text, problems);
+            }
+        }
+
+        if (glueFolder is not null && recipe.Decontamination != DecontaminationMode.Off && Directory.Exists(glueFolder))
+        {
+            foreach (FileInfo file in new DirectoryInfo(glueFolder).EnumerateFiles("*.tsv", SearchOption.AllDirectories).OrderBy(f => f.FullName, StringComparer.Ordinal))
+            {
+                Append(text, file);
             }
         }
 
         return problems.Count > 0 ? (null, problems) : (Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()))), problems);
+    }
+
+    private static void AddFiles(CorpusSource source, int index, StringBuilder text, List<string> problems)
+    {
+        try
+        {
+            foreach (string path in CorpusBuilder.LocalFiles(source, index))
+            {
+                Append(text, new FileInfo(path));
+            }
+        }
+        catch (CorpusException problem)
+        {
+            problems.Add($"{problem.Message} Looked on {Environment.MachineName}.");
+        }
     }
 
     private static void Append(StringBuilder text, FileInfo file) =>

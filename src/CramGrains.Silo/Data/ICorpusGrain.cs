@@ -19,9 +19,11 @@ internal interface ICorpusGrain : IGrainWithStringKey
 /// <param name="RecipeJson">Its canonical recipe, whose corpus part is the request.</param>
 /// <param name="Machine">The machine that has the sources.</param>
 /// <param name="OrderedAt">When the run was submitted.</param>
+/// <param name="GlueFolder">GLUE files whose sentences the corpus must not hold, on that machine; null where the run has none.</param>
 [GenerateSerializer, Immutable, Alias("cram.CorpusOrder")]
 internal sealed record CorpusOrder(
-    [property: Id(0)] string RunId, [property: Id(1)] string RecipeJson, [property: Id(2)] string Machine, [property: Id(3)] DateTimeOffset OrderedAt);
+    [property: Id(0)] string RunId, [property: Id(1)] string RecipeJson, [property: Id(2)] string Machine, [property: Id(3)] DateTimeOffset OrderedAt,
+    [property: Id(4)] string? GlueFolder = null);
 
 /// <summary>How far a corpus is. Values are stored; they are never renumbered or reused.</summary>
 internal enum CorpusState

@@ -1,5 +1,6 @@
 using CramGrains.Model.Evaluation;
 using CramGrains.Model.Recipes;
+using CramGrains.Silo.Artefacts;
 using CramGrains.Silo.Runs;
 
 namespace CramGrains.Silo.Evaluation;
@@ -7,17 +8,18 @@ namespace CramGrains.Silo.Evaluation;
 /// <summary>Which of the wanted GLUE tasks a folder holds, in the official layout.</summary>
 internal static class GlueFiles
 {
-    /// <summary>The tasks that can be run, and a notice about those that cannot.</summary>
-    public static (IReadOnlyList<string> Tasks, IReadOnlyList<string> Notices) Plan(IReadOnlyList<GlueTaskName> wanted, string? folder)
+    /// <summary>The tasks that can be run, a notice about those that cannot, and what is wrong with their files: every row is read, since a wrong
+    /// file must be named when the run is submitted, not after a day of pretraining.</summary>
+    public static GluePlan Plan(IReadOnlyList<GlueTaskName> wanted, string? folder)
     {
         if (wanted.Count == 0)
         {
-            return ([], ["GLUE is skipped: the recipe names no tasks (fine_tuning.tasks)."]);
+            return new GluePlan([], ["GLUE is skipped: the recipe names no tasks (fine_tuning.tasks)."], []);
         }
 
         if (folder is null)
         {
-            return ([], ["GLUE is skipped: no folder with its files was given. Give one with --glue DIR (official TSV layout, for example DIR/CoLA/train.tsv)."]);
+            return new GluePlan([], ["GLUE is skipped: no folder with its files was given. Give one with --glue DIR (official TSV layout, for example DIR/CoLA/train.tsv)."], []);
         }
 
         var tasks = new List<string>();
@@ -35,19 +37,18 @@ internal static class GlueFiles
             }
         }
 
-        return (tasks, absent.Count == 0 ? [] : [$"GLUE tasks skipped because {folder} lacks their files: {string.Join("; ", absent)}."]);
+        IReadOnlyList<string> notices = absent.Count == 0 ? [] : [$"GLUE tasks skipped because {folder} lacks their files: {string.Join("; ", absent)}."];
+        return new GluePlan(tasks, notices, Problems(wanted, tasks, folder));
     }
 
-    /// <summary>Reads every row of the planned tasks: a wrong file is named when the run is submitted, not after a day of pretraining.</summary>
-    /// <returns>What is wrong; empty when all can be read.</returns>
-    public static IReadOnlyList<string> Problems(IReadOnlyList<GlueTaskName> wanted, IReadOnlyList<string> tasks, string? folder)
+    private static List<string> Problems(IReadOnlyList<GlueTaskName> wanted, List<string> tasks, string folder)
     {
         var problems = new List<string>();
-        foreach (GlueTaskName task in folder is null ? [] : wanted.Where(t => tasks.Contains(Words.Of(t))))
+        foreach (GlueTaskName task in wanted.Where(t => tasks.Contains(Words.Of(t))))
         {
             try
             {
-                GlueReader.Read(folder!, task);
+                GlueReader.Read(folder, task);
             }
             catch (GlueException problem)
             {

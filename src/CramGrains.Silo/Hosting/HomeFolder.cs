@@ -4,7 +4,10 @@ using System.Text;
 namespace CramGrains.Silo.Hosting;
 
 /// <summary>Where everything lies in the home folder. Paths only; making them is up to their users.</summary>
-internal sealed class HomeFolder(string root)
+/// <param name="root">The home folder.</param>
+/// <param name="shared">Folder that every machine sees, for corpora and runs; null keeps them in the home folder.</param>
+/// <param name="locks">Folder of the device locks; null keeps those of CPUs in the home folder and those of GPUs in one of the machine.</param>
+internal sealed class HomeFolder(string root, string? shared = null, string? locks = null)
 {
     // sockaddr_un.sun_path holds 108 bytes on Linux, 104 on macOS, the closing zero included.
     private const int LongestSocketPath = 100;
@@ -18,24 +21,36 @@ internal sealed class HomeFolder(string root)
 
     public string Database => Path.Combine(Root, "state", "cram.db");
 
-    public string Corpora => Path.Combine(Root, "corpora");
+    /// <summary>Which store a member of a cluster works with.</summary>
+    public string StoreFile => Path.Combine(Root, "store.json");
+
+    /// <summary>Whether every machine sees the same corpora and runs, so that nothing has to travel.</summary>
+    public bool IsShared => shared is not null;
+
+    public string Corpora => Path.Combine(shared ?? Root, "corpora");
 
     public string Corpus(string digest) => Path.Combine(Corpora, digest);
 
-    public string Run(string runId) => Path.Combine(Root, "runs", runId);
+    public string Run(string runId) => Path.Combine(shared ?? Root, "runs", runId);
 
     public string RunLog(string runId) => Path.Combine(Run(runId), "run.log");
 
     public string RunRecipe(string runId) => Path.Combine(Run(runId), "recipe.json");
 
-    /// <summary>Work folder of an attempt of a run.</summary>
-    public string Attempt(string runId, long epoch) => Path.Combine(Run(runId), "attempts", Number(epoch));
+    /// <summary>Work folder of an attempt of a run; always of this machine, as its worker is.</summary>
+    public string Attempt(string runId, long epoch) => Path.Combine(Root, "runs", runId, "attempts", Number(epoch));
 
     /// <summary>Work folder of an attempt at a corpus; beside the corpora, since a corpus folder appears whole or not at all.</summary>
     public string CorpusAttempt(string digest, long epoch) => Path.Combine(Root, "preparing", digest, Number(epoch));
 
     /// <summary>Held by the worker on a device for its whole life. The device id's machine part is left out: the folder is this machine's.</summary>
-    public string DeviceLock(string deviceId) => Path.Combine(Root, "devices", deviceId[(deviceId.IndexOf('/', StringComparison.Ordinal) + 1)..] + ".lock");
+    /// <remarks>A GPU is one thing whatever homes this machine has, so its lock is the machine's; CPUs of different homes are simulated ones.</remarks>
+    public string DeviceLock(string deviceId)
+    {
+        string place = deviceId[(deviceId.IndexOf('/', StringComparison.Ordinal) + 1)..];
+        bool gpu = place.StartsWith("gpu", StringComparison.Ordinal);
+        return Path.Combine(locks ?? (gpu ? Path.Combine(Path.GetTempPath(), "cramgrains-devices") : Path.Combine(Root, "devices")), place + ".lock");
+    }
 
     /// <summary>Socket of the worker with this work folder, short enough for the operating system whatever the home folder's name.</summary>
     public string WorkerSocket(string workFolder)

@@ -3,22 +3,30 @@ using System.Net.Sockets;
 
 namespace CramGrains.Silo.Hosting;
 
-/// <summary>Loopback ports for the embedded silo.</summary>
+/// <summary>Ports of a silo.</summary>
 internal static class Ports
 {
     /// <summary>The wanted port if it is free, or a free one for 0.</summary>
     /// <exception cref="StartupException">The wanted port is in use.</exception>
-    public static int Take(int wanted, string option)
+    public static int Take(int wanted, string option) => Take(IPAddress.Loopback, wanted, option);
+
+    /// <summary>The wanted port of an address of this machine if it is free, or a free one for 0.</summary>
+    /// <exception cref="StartupException">The port is in use, or the address is not this machine's.</exception>
+    public static int Take(IPAddress address, int wanted, string option)
     {
         try
         {
-            using var listener = new TcpListener(IPAddress.Loopback, wanted);
+            using var listener = new TcpListener(address, wanted);
             listener.Start();
             return ((IPEndPoint)listener.LocalEndpoint).Port;
         }
         catch (SocketException problem) when (problem.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
             throw new StartupException($"{option}: port {wanted} is in use on this machine. Give another, or 0 for a free one.");
+        }
+        catch (SocketException problem) when (problem.SocketErrorCode == SocketError.AddressNotAvailable)
+        {
+            throw new StartupException($"cram:cluster:AdvertisedAddress: {address} is not an address of this machine.");
         }
         catch (SocketException problem)
         {
@@ -27,18 +35,21 @@ internal static class Ports
     }
 
     /// <summary>Three different ports: all are chosen while the earlier ones are still taken.</summary>
-    public static (int Silo, int Gateway, int Http) Take(int silo, int gateway, int http)
+    public static (int Silo, int Gateway, int Http) Take(int silo, int gateway, int http) => Take(IPAddress.Loopback, silo, gateway, http);
+
+    /// <summary>Three different ports of an address of this machine.</summary>
+    public static (int Silo, int Gateway, int Http) Take(IPAddress address, int silo, int gateway, int http)
     {
-        int first = Take(silo, "--silo-port");
-        int second = TakeOther(gateway, "--gateway-port", first);
-        return (first, second, TakeOther(http, "--http-port", first, second));
+        int first = Take(address, silo, "--silo-port");
+        int second = TakeOther(address, gateway, "--gateway-port", first);
+        return (first, second, TakeOther(address, http, "--http-port", first, second));
     }
 
-    private static int TakeOther(int wanted, string option, params ReadOnlySpan<int> taken)
+    private static int TakeOther(IPAddress address, int wanted, string option, params ReadOnlySpan<int> taken)
     {
         while (true)
         {
-            int port = Take(wanted, option);
+            int port = Take(address, wanted, option);
             if (!taken.Contains(port))
             {
                 return port;

@@ -1,46 +1,84 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace CramGrains.Silo.Hosting;
 
-/// <summary>The command line of <c>serve</c>.</summary>
-internal sealed partial record ServeArguments(SiloOptions Silo, int SiloPort, int GatewayPort, int HttpPort, string? Log = null)
+/// <summary>What <c>serve</c> was told: its command line, which wins, on top of its settings.</summary>
+internal sealed partial record ServeArguments(
+    SiloOptions Silo, ClusterMemberOptions Cluster, int SiloPort, int GatewayPort, int HttpPort, IConfigurationRoot Configuration, string? Log = null)
 {
     public const string Usage =
-        "CramGrains.Silo serve --home DIR [--silo-port N] [--gateway-port N] [--http-port N] [--machine NAME] [--devices auto|cpu|cpu:N|none] [--log FILE]\n" +
+        "CramGrains.Silo serve --home DIR [--config FILE] [--silo-port N] [--gateway-port N] [--http-port N] [--machine NAME] [--devices auto|cpu|cpu:N|none] [--log FILE]\n" +
+        "  --config names a JSON file with settings (deploy/README.md); environment variables such as cram__cluster__redis win over it, the command line over both.\n" +
         "  Ports default to 0, which takes a free one; silo.json in the home folder names them.\n" +
         "  --log cuts the silo loose from its terminal and sends what it prints to a file.";
 
-    /// <exception cref="StartupException">Something on the command line is unknown, missing or out of range.</exception>
+    private static readonly string[] Options = ["--home", "--config", "--silo-port", "--gateway-port", "--http-port", "--machine", "--devices", "--log"];
+
+    /// <exception cref="StartupException">Something on the command line or in the settings is unknown, missing or out of range.</exception>
     public static ServeArguments Parse(IReadOnlyList<string> arguments)
     {
-        var silo = new SiloOptions { Machine = DefaultMachine() };
-        (int siloPort, int gatewayPort, int httpPort) = (0, 0, 0);
-        string? log = null;
+        Dictionary<string, string> given = Read(arguments);
+        string? config = given.GetValueOrDefault("--config");
+        IConfigurationRoot configuration = ServeConfiguration.Load(config is null ? [] : [config]);
+        var silo = ServeConfiguration.Bind(configuration, "silo", new SiloOptions { Machine = DefaultMachine() });
+        silo.Home = given.GetValueOrDefault("--home", silo.Home);
+        if (silo.Home.Length == 0)
+        {
+            throw new StartupException($"--home DIR is needed, or cram:silo:Home in the settings.\n{Usage}");
+        }
+
+        silo.Home = Path.GetFullPath(silo.Home);
+        string ofHome = Path.Combine(silo.Home, "silo-settings.json");
+        if (File.Exists(ofHome))
+        {
+            configuration = ServeConfiguration.Load(config is null ? [ofHome] : [ofHome, config]);
+            string home = silo.Home;
+            silo = ServeConfiguration.Bind(configuration, "silo", new SiloOptions { Machine = DefaultMachine() });
+            silo.Home = home;
+        }
+
+        silo.Machine = given.GetValueOrDefault("--machine", silo.Machine);
+        silo.Devices = given.GetValueOrDefault("--devices", silo.Devices);
+        var cluster = ServeConfiguration.Bind(configuration, "cluster", new ClusterMemberOptions());
+        Check(silo);
+        Check(cluster);
+        return new ServeArguments(
+            silo, cluster, Port(given, "--silo-port", silo.SiloPort), Port(given, "--gateway-port", silo.GatewayPort), Port(given, "--http-port", silo.HttpPort),
+            configuration, given.TryGetValue("--log", out string? log) ? Path.GetFullPath(log) : null);
+    }
+
+    private static Dictionary<string, string> Read(IReadOnlyList<string> arguments)
+    {
+        var given = new Dictionary<string, string>();
         for (int i = 0; i < arguments.Count; i += 2)
         {
             string option = arguments[i];
-            string value = i + 1 < arguments.Count ? arguments[i + 1] : throw new StartupException($"{option} needs a value.\n{Usage}");
-            switch (option)
+            if (!Options.Contains(option))
             {
-                case "--home": silo.Home = Path.GetFullPath(value); break;
-                case "--log": log = Path.GetFullPath(value); break;
-                case "--machine": silo.Machine = value; break;
-                case "--devices": silo.Devices = value; break;
-                case "--silo-port": siloPort = Port(option, value); break;
-                case "--gateway-port": gatewayPort = Port(option, value); break;
-                case "--http-port": httpPort = Port(option, value); break;
-                default: throw new StartupException($"unknown option {option}.\n{Usage}");
+                throw new StartupException($"unknown option {option}.\n{Usage}");
             }
+
+            given[option] = i + 1 < arguments.Count ? arguments[i + 1] : throw new StartupException($"{option} needs a value.\n{Usage}");
         }
 
-        return silo.Home.Length > 0 ? new ServeArguments(silo, siloPort, gatewayPort, httpPort, log) : throw new StartupException($"--home DIR is needed.\n{Usage}");
+        return given;
     }
 
-    private static int Port(string option, string value) =>
-        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int port) && port <= 65535
-            ? port
-            : throw new StartupException($"{option} must be a port from 0 to 65535, got '{value}'.");
+    private static void Check(object options)
+    {
+        var problems = new List<ValidationResult>();
+        if (!Validator.TryValidateObject(options, new ValidationContext(options), problems, validateAllProperties: true))
+        {
+            throw new StartupException(string.Join(" ", problems.Select(problem => problem.ErrorMessage)));
+        }
+    }
+
+    private static int Port(Dictionary<string, string> given, string option, int setting) =>
+        !given.TryGetValue(option, out string? value) ? setting
+        : int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int port) && port <= 65535 ? port
+        : throw new StartupException($"{option} must be a port from 0 to 65535, got '{value}'.");
 
     /// <summary>The host name, with characters that a device id cannot hold replaced.</summary>
     private static string DefaultMachine()

@@ -1,4 +1,6 @@
 using System.Net;
+using CramGrains.Interfaces.Access;
+using CramGrains.Silo.Artefacts;
 using CramGrains.Silo.Devices;
 using CramGrains.Silo.Telemetry;
 using CramGrains.Silo.Worker;
@@ -6,6 +8,7 @@ using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using Orleans.Configuration;
+using StackExchange.Redis;
 
 namespace CramGrains.Silo.Hosting;
 
@@ -26,13 +29,23 @@ internal static class ServeProgram
             }
 
             DeviceDiscovery.Check(serve.Silo.Devices);
-            var home = new HomeFolder(serve.Silo.Home);
+            IPAddress address = serve.Cluster.IsMember ? serve.Cluster.Address() : IPAddress.Loopback;
+            ClusterMemberCheck.Check(serve.Cluster, address);
+            var home = new HomeFolder(serve.Silo.Home, serve.Cluster.SharedFolder, serve.Silo.LockFolder);
             using HomeLock held = HomeLock.Take(home);
-            (int siloPort, int gatewayPort, int httpPort) = Ports.Take(serve.SiloPort, serve.GatewayPort, serve.HttpPort);
-            await using WebApplication app = Build(serve, siloPort, gatewayPort, httpPort);
-            await ServeAsync(app, home, new SiloDescription(
-                SiloDescription.CurrentVersion, Environment.ProcessId, serve.Silo.Machine, IPAddress.Loopback.ToString(), gatewayPort, siloPort, httpPort,
-                ClusterId(home), ServiceId, DateTimeOffset.UtcNow));
+            await using IConnectionMultiplexer? redis = serve.Cluster.IsMember ? await ClusterHosting.ConnectAsync(serve.Cluster) : null;
+            if (redis is not null)
+            {
+                await new StoreIdentity(redis, serve.Cluster.Id, home).CheckAsync(serve.Silo.Machine);
+            }
+
+            (int siloPort, int gatewayPort, int httpPort) = Ports.Take(address, serve.SiloPort, serve.GatewayPort, serve.HttpPort);
+            string cluster = redis is null ? ClusterId(home) : serve.Cluster.Id;
+            var description = new SiloDescription(
+                SiloDescription.CurrentVersion, Environment.ProcessId, serve.Silo.Machine, address.ToString(), gatewayPort, siloPort, httpPort,
+                cluster, redis is null ? ServiceId : cluster, DateTimeOffset.UtcNow);
+            await using WebApplication app = Build(serve, home, redis, description);
+            await ServeAsync(app, home, description);
             return 0;
         }
         catch (StartupException problem)
@@ -43,6 +56,11 @@ internal static class ServeProgram
         catch (OptionsValidationException problem)
         {
             await Console.Error.WriteLineAsync($"error: {string.Join(" ", problem.Failures)}");
+            return 2;
+        }
+        catch (InvalidDataException problem) // a certificate or a token that cannot be used
+        {
+            await Console.Error.WriteLineAsync($"error: {problem.Message}");
             return 2;
         }
     }
@@ -62,19 +80,62 @@ internal static class ServeProgram
         }
     }
 
-    private static WebApplication Build(ServeArguments serve, int siloPort, int gatewayPort, int httpPort)
+    private static WebApplication Build(ServeArguments serve, HomeFolder home, IConnectionMultiplexer? redis, SiloDescription description)
     {
+        ClusterCertificates? certificates = serve.Cluster is { Certificate: { } certificate, CertificateKey: { } key, Authority: { } authority }
+            ? ClusterCertificates.Load(certificate, key, authority)
+            : null;
+        AccessToken? token = serve.Cluster.TokenFile is { } file ? AccessToken.ReadFile(file) : null;
+        IPAddress address = IPAddress.Parse(description.GatewayAddress);
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = AppContext.BaseDirectory });
-        builder.Configuration.AddJsonFile(Path.Combine(serve.Silo.Home, "silo-settings.json"), optional: true, reloadOnChange: false);
+        builder.Configuration.AddConfiguration(serve.Configuration);
         builder.Host.UseSystemd();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, httpPort));
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(address, description.HttpPort, listen =>
+        {
+            if (certificates is not null)
+            {
+                listen.UseHttps(certificates.Own);
+            }
+        }));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
+        builder.Services.AddSingleton(home);
+        if (certificates is not null)
+        {
+            builder.Services.AddSingleton(certificates);
+        }
+
+        if (redis is not null)
+        {
+            builder.Services.AddTravellingArtefacts(serve.Cluster);
+        }
+
         builder.Services.AddCramServices(builder.Configuration, serve.Silo);
-        builder.Host.UseOrleans(silo => silo
-            .UseLocalhostClustering(siloPort, gatewayPort, serviceId: ServiceId, clusterId: ClusterId(new HomeFolder(serve.Silo.Home)))
-            .Configure<EndpointOptions>(endpoint => endpoint.AdvertisedIPAddress = IPAddress.Loopback)
-            .UseEmbeddedStore()
-            .AddCramGrains(serve.Silo));
+        builder.Host.UseOrleans(silo =>
+        {
+            if (redis is null)
+            {
+                silo.UseLocalhostClustering(description.SiloPort, description.GatewayPort, serviceId: description.ServiceId, clusterId: description.ClusterId)
+                    .Configure<EndpointOptions>(endpoint => endpoint.AdvertisedIPAddress = IPAddress.Loopback)
+                    .UseEmbeddedStore();
+            }
+            else
+            {
+                silo.UseMemberEndpoints(serve.Cluster, address, description.SiloPort, description.GatewayPort).UseClusterStore(serve.Cluster, redis, home);
+            }
+
+            if (certificates is not null)
+            {
+                silo.UseCertificates(certificates);
+            }
+
+            if (token is not null)
+            {
+                silo.UseToken(token);
+            }
+
+            silo.AddCramGrains(serve.Silo, description);
+        });
         builder.Services.AddHealthChecks();
         builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService("cramgrains-silo", serviceInstanceId: serve.Silo.Machine))
@@ -83,11 +144,18 @@ internal static class ServeProgram
                 .AddRuntimeInstrumentation()
                 .AddPrometheusExporter());
         WebApplication app = builder.Build();
+        if (token is not null)
+        {
+            app.UseToken(token);
+        }
+
         app.MapHealthChecks("/healthz");
         app.MapPrometheusScrapingEndpoint("/metrics");
-        app.MapGet("/silo.json", () => SiloDescription.TryRead(new HomeFolder(serve.Silo.Home)) is { } silo
+        app.MapGet("/silo.json", () => SiloDescription.TryRead(home) is { } silo
             ? Results.Json(silo, WorkerJson.Options)
             : Results.StatusCode(StatusCodes.Status503ServiceUnavailable)); // not ready yet, or on its way out
+        app.MapMembers();
+        app.MapArtefacts();
         return app;
     }
 

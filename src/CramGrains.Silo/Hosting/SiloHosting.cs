@@ -1,4 +1,6 @@
+using CramGrains.Silo.Artefacts;
 using CramGrains.Silo.Devices;
+using CramGrains.Silo.Runs;
 using CramGrains.Silo.Telemetry;
 using CramGrains.Silo.Worker;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -17,24 +19,29 @@ internal static class SiloHosting
     /// <param name="silo">What this silo is.</param>
     public static void AddCramServices(this IServiceCollection services, IConfiguration configuration, SiloOptions silo)
     {
-        services.AddOptions<SiloOptions>().Configure(o => (o.Home, o.Machine, o.Devices) = (silo.Home, silo.Machine, silo.Devices)).ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<SiloOptions>().Configure(o => (o.Home, o.Machine, o.Devices, o.LockFolder) = (silo.Home, silo.Machine, silo.Devices, silo.LockFolder)).ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<RunOptions>().Bind(configuration.GetSection("cram:runs")).ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("cram:devices")).ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<RunOptions>, LeaseOrderCheck>();
         services.AddMetrics();
-        services.AddSingleton(new HomeFolder(silo.Home));
+        services.TryAddSingleton(new HomeFolder(silo.Home, shared: null, silo.LockFolder));
+        services.TryAddSingleton<IRunLogs, FileRunLogs>();
         services.AddSingleton<WorkerAssignments>();
         services.AddSingleton<CramMetrics>();
         services.TryAddSingleton(new SiloClock(TimeProvider.System));
         services.TryAddSingleton(_ => WorkerCommandLine.OfThisProgram());
         services.TryAddSingleton<IWorkerHost, ProcessWorkerHost>();
+        services.AddArtefacts(configuration);
         services.AddHostedService<ResumeAtStart>();
     }
 
     /// <summary>The grains' surroundings that do not depend on where membership and state are kept.</summary>
-    public static ISiloBuilder AddCramGrains(this ISiloBuilder builder, SiloOptions silo)
+    /// <param name="builder">The silo.</param>
+    /// <param name="silo">What this silo is.</param>
+    /// <param name="reachable">Where it listens; null in tests that have no sockets.</param>
+    public static ISiloBuilder AddCramGrains(this ISiloBuilder builder, SiloOptions silo, SiloDescription? reachable = null)
     {
-        builder.UseSiloMetadata(new Dictionary<string, string> { [PinToMachineDirector.MachineKey] = silo.Machine });
+        builder.UseSiloMetadata(MachineMetadata.Of(silo, reachable));
         builder.AddPlacementDirector<PinToMachinePlacement, PinToMachineDirector>();
         builder.AddGrainService<DeviceAgent>();
         return builder;

@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace CramGrains.Silo.Hosting;
 
-/// <summary>What this silo is and where it keeps things; from the command line.</summary>
+/// <summary>What this silo is and where it keeps things; section <c>cram:silo</c> or the command line.</summary>
 internal sealed class SiloOptions
 {
     /// <summary>Absolute path of the home folder.</summary>
@@ -17,6 +17,21 @@ internal sealed class SiloOptions
     /// <summary><c>auto</c>, <c>cpu</c>, <c>cpu:N</c> (N simulated devices) or <c>none</c>.</summary>
     [Required]
     public string Devices { get; set; } = "auto";
+
+    /// <summary>Folder of the device locks, the same for every silo of this machine; null keeps those of GPUs in the temporary folder and those of CPUs in the home.</summary>
+    public string? LockFolder { get; set; }
+
+    /// <summary>Port on which other silos speak to this one; 0 takes a free one.</summary>
+    [Range(0, 65535)]
+    public int SiloPort { get; set; }
+
+    /// <summary>Port on which clients speak to this silo; 0 takes a free one.</summary>
+    [Range(0, 65535)]
+    public int GatewayPort { get; set; }
+
+    /// <summary>Port of <c>/metrics</c>, <c>/healthz</c>, <c>/silo.json</c> and artefacts; 0 takes a free one.</summary>
+    [Range(0, 65535)]
+    public int HttpPort { get; set; }
 }
 
 /// <summary>How runs are kept going.</summary>

@@ -31,7 +31,7 @@ internal sealed partial class RunGrain
 
     private async Task<bool> PrepareAsync()
     {
-        CorpusView corpus = await Corpus.EnsureAsync(new CorpusOrder(RunId, State.RecipeJson, State.Machine, State.SubmittedAt));
+        CorpusView corpus = await Corpus.EnsureAsync(new CorpusOrder(RunId, State.RecipeJson, State.Machine, State.SubmittedAt, State.Request!.GlueFolder));
         switch (corpus.State)
         {
             case CorpusState.Ready:

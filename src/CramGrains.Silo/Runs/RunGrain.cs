@@ -2,8 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using CramGrains.Interfaces.Runs;
 using CramGrains.Model.Recipes;
-using CramGrains.Silo.Data;
-using CramGrains.Silo.Evaluation;
+using CramGrains.Silo.Artefacts;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Scheduling;
 using CramGrains.Silo.Telemetry;
@@ -19,32 +18,33 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
     private const string Watchdog = "watchdog";
     private static readonly TimeSpan WatchdogPeriod = TimeSpan.FromMinutes(1);
 
-    private readonly SiloOptions _silo;
     private readonly HomeFolder _home;
     private readonly SiloClock _clock;
     private readonly CramMetrics _metrics;
     private readonly ILogger<RunGrain> _logger;
     private readonly RunFeed _feed;
-    private readonly RunLog _log;
+    private readonly IRunLogs _logs;
+    private readonly ISourceFinder _sources;
     private RunProgress? _progress;
     private DateTimeOffset _progressLoggedAt;
 
     public RunGrain(
         [PersistentState("run", StorageName)] IPersistentState<RunRecord> storage,
         IOptions<RunOptions> options,
-        IOptions<SiloOptions> silo,
         HomeFolder home,
+        IRunLogs logs,
+        ISourceFinder sources,
         SiloClock clock,
         CramMetrics metrics,
         ILogger<RunGrain> logger) : base(storage, options, logger)
     {
-        _silo = silo.Value;
         _home = home;
         _clock = clock;
         _metrics = metrics;
         _logger = logger;
         _feed = new RunFeed(TimeSpan.FromSeconds(options.Value.HeartbeatSeconds));
-        _log = new RunLog(home.RunLog(this.GetPrimaryKeyString()));
+        _logs = logs;
+        _sources = sources;
     }
 
     protected override bool Unfinished => State.Request is not null && !State.Retired;
@@ -143,7 +143,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         }
     }
 
-    public Task<LogChunk> ReadLogAsync(long cursor) => Task.FromResult(_log.Read(cursor));
+    public Task<LogChunk> ReadLogAsync(long cursor) => _logs.ReadAsync(RunId, cursor);
 
     public async Task ReceiveReminder(string reminderName, TickStatus status)
     {
@@ -169,23 +169,10 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
             return problems;
         }
 
-        (string? corpusRequest, IReadOnlyList<string> corpusProblems) = CorpusRequest.Name(recipe.Corpus);
-        if (request.GlueFolder is { } folder && !Directory.Exists(folder))
+        FoundSources found = await _sources.FindAsync(recipe, request.GlueFolder);
+        if (found.CorpusRequest is null || found.Problems.Count > 0)
         {
-            corpusProblems = [.. corpusProblems, $"GLUE folder {folder} does not exist on {_silo.Machine}. Give the folder that holds CoLA/, MRPC/ and so on."];
-        }
-
-        if (corpusRequest is null || corpusProblems.Count > 0)
-        {
-            return corpusProblems;
-        }
-
-        (IReadOnlyList<string> tasks, IReadOnlyList<string> notices) = GlueFiles.Plan(recipe.FineTuning.Tasks, request.GlueFolder);
-        // All of GLUE takes seconds to read, which is too long for a turn of this grain.
-        IReadOnlyList<string> glueProblems = await Task.Run(() => GlueFiles.Problems(recipe.FineTuning.Tasks, tasks, request.GlueFolder));
-        if (glueProblems.Count > 0)
-        {
-            return glueProblems;
+            return found.Problems;
         }
 
         State.Request = request;
@@ -196,18 +183,18 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         State.State = RunState.Queued;
         State.Message = "accepted";
         State.SubmittedAt = _clock.UtcNow;
-        State.CorpusRequest = corpusRequest;
-        State.Machine = _silo.Machine;
-        State.Notices = [.. notices];
+        State.CorpusRequest = found.CorpusRequest;
+        State.Machine = found.Machine;
+        State.Notices = [.. found.Glue.Notices];
         State.Glue =
         [
-            .. from task in tasks from seed in Enumerable.Range(0, recipe.FineTuning.Seeds) select new GlueItem { Task = task, Seed = recipe.Seed + seed },
+            .. from task in found.Glue.Tasks from seed in Enumerable.Range(0, recipe.FineTuning.Seeds) select new GlueItem { Task = task, Seed = recipe.Seed + seed },
         ];
         State.History = [new RunHistoryEntry(State.SubmittedAt, RunState.Queued, "accepted")];
         return [];
     }
 
-    private void Note(string text) => _log.Write(_clock.UtcNow, text);
+    private void Note(string text) => _logs.Write(RunId, _clock.UtcNow, text);
 
     private void Publish(bool milestone)
     {

@@ -1,6 +1,7 @@
 using CramGrains.Interfaces.Devices;
 using CramGrains.Interfaces.Runs;
 using CramGrains.Interfaces.Scheduling;
+using CramGrains.Silo.Artefacts;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Telemetry;
 using Microsoft.Extensions.Options;
@@ -14,6 +15,7 @@ internal sealed partial class SchedulerGrain(
     [PersistentState("scheduler", "cram")] IPersistentState<SchedulerRecord> storage,
     [PersistentState("ended-runs", "cram")] IPersistentState<EndedRuns> ended,
     IOptions<DeviceOptions> options,
+    IWorkPlacement placement,
     SiloClock clock,
     CramMetrics metrics,
     ILogger<SchedulerGrain> logger) : DurableGrain<SchedulerRecord>(storage), ISchedulerGrain, ISchedulerQueue
@@ -67,6 +69,7 @@ internal sealed partial class SchedulerGrain(
 
     public async Task<WorkTicket> RequestAsync(WorkItem item)
     {
+        item = placement.Widen(item, machine => State.Devices.Values.FirstOrDefault(d => d.Report.Machine == machine && d.Report.Kind != DeviceReport.Data)?.Report.DeviceId);
         if (State.Items.TryGetValue(item.ItemId, out ScheduledItem? known))
         {
             known.Item = known.DeviceId is null ? item : known.Item;

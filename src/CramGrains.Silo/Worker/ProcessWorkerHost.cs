@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
 using CramGrains.Interfaces.Runs;
@@ -8,8 +9,11 @@ namespace CramGrains.Silo.Worker;
 /// <summary>Workers as child processes that outlive this silo: started with an assignment file, spoken to over a socket, found again by what they left in their work folder.</summary>
 internal sealed class ProcessWorkerHost(WorkerCommandLine commandLine) : IWorkerHost, IDisposable
 {
+    // Until its socket answers, a new worker may wait for its device and load libraries.
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(40);
     private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(30);
     private readonly WorkerClient _socket = new();
+    private readonly ConcurrentDictionary<string, long> _silentSince = new();
 
     public Task StartAsync(WorkerAssignment assignment, CancellationToken cancellationToken)
     {
@@ -39,6 +43,7 @@ internal sealed class ProcessWorkerHost(WorkerCommandLine commandLine) : IWorker
     {
         if (await _socket.StatusAsync(assignment.SocketPath, cancellationToken) is { } spoken)
         {
+            _silentSince.TryRemove(assignment.WorkFolder, out _);
             return spoken;
         }
 
@@ -54,6 +59,17 @@ internal sealed class ProcessWorkerHost(WorkerCommandLine commandLine) : IWorker
         written ??= new WorkerStatus(
             assignment.RunId, assignment.LeaseEpoch, assignment.Job, identity!.ProcessId, WorkerPhase.Starting, TerminationReason.None,
             "the worker is starting", assignment.BudgetUsedSeconds, null, [], null);
+        if (alive && IsHung(assignment))
+        {
+            await KillAsync(assignment, cancellationToken);
+            return written with
+            {
+                Phase = WorkerPhase.Ended,
+                Reason = TerminationReason.WorkerLost,
+                Message = $"the worker process {written.ProcessId} lived but did not answer for {assignment.LeaseSeconds:0} s; killed",
+            };
+        }
+
         return alive
             ? written
             : written with { Phase = WorkerPhase.Ended, Reason = TerminationReason.WorkerLost, Message = $"the worker process {written.ProcessId} ended without a word{LastWords(assignment)}" };
@@ -95,6 +111,10 @@ internal sealed class ProcessWorkerHost(WorkerCommandLine commandLine) : IWorker
     }
 
     public void Dispose() => _socket.Dispose();
+
+    /// <summary>A process that has not answered for as long as its lease: stopped, or hung in its driver. Its lease has run out, so its work is anybody's.</summary>
+    private bool IsHung(WorkerAssignment assignment) =>
+        Stopwatch.GetElapsedTime(_silentSince.GetOrAdd(assignment.WorkFolder, _ => Stopwatch.GetTimestamp())).TotalSeconds > assignment.LeaseSeconds + StartPatience.TotalSeconds;
 
     private static string IdentityFile(WorkerAssignment assignment) => Path.Combine(assignment.WorkFolder, "process.json");
 

@@ -15,6 +15,7 @@ internal static class WorkerFailure
     public static (TerminationReason Reason, string Message) Classify(Exception failure) => failure switch
     {
         AggregateException { InnerExceptions: [var only] } => Classify(only),
+        CorpusException when DiskErrors.IsDiskFull(failure) => (TerminationReason.DiskFull, failure.Message),
         CorpusException => (TerminationReason.CorpusInvalid, failure.Message),
         GlueException => (TerminationReason.GlueInvalid, failure.Message),
         NonFiniteLossException => (TerminationReason.NonFiniteLoss, failure.Message),

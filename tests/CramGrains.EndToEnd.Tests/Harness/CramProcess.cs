@@ -10,23 +10,36 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
     private static readonly string Executable = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "cram.exe" : "cram");
 
     // A build's layout: artifacts/bin/<project>/<configuration>.
-    private static readonly string SiloExecutable = Path.GetFullPath(Path.Combine(
+    private static readonly string SiloPath = Path.GetFullPath(Path.Combine(
         AppContext.BaseDirectory, "..", "..", "CramGrains.Silo", new DirectoryInfo(AppContext.BaseDirectory).Name, OperatingSystem.IsWindows() ? "CramGrains.Silo.exe" : "CramGrains.Silo"));
+
+    /// <summary>Where the silo's own program is.</summary>
+    public static string SiloExecutable => SiloPath;
 
     /// <summary>The one JSON document on standard output.</summary>
     public JsonElement Json => JsonDocument.Parse(Output).RootElement;
 
     /// <summary>Runs to the end, or kills it after <paramref name="limit"/> and fails with all that it printed.</summary>
-    public static Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments) => RunProgramAsync(Executable, limit, arguments);
+    public static Task<CramProcess> RunAsync(TimeSpan limit, params string[] arguments) => RunAsync(limit, new Dictionary<string, string>(), arguments);
 
-    /// <summary>As <see cref="RunAsync"/>, for the silo's own program, which the client starts.</summary>
-    public static Task<CramProcess> RunSiloAsync(TimeSpan limit, params string[] arguments) => RunProgramAsync(SiloExecutable, limit, arguments);
+    /// <summary>The same, with further environment variables.</summary>
+    public static Task<CramProcess> RunAsync(TimeSpan limit, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
+        RunProgramAsync(Executable, limit, environment, arguments);
 
-    private static async Task<CramProcess> RunProgramAsync(string executable, TimeSpan limit, string[] arguments)
+    /// <summary>The same for the silo's own program, which the client starts.</summary>
+    public static Task<CramProcess> RunSiloAsync(TimeSpan limit, params string[] arguments) =>
+        RunProgramAsync(SiloPath, limit, new Dictionary<string, string>(), arguments);
+
+    private static async Task<CramProcess> RunProgramAsync(string executable, TimeSpan limit, IReadOnlyDictionary<string, string> environment, string[] arguments)
     {
         var start = new ProcessStartInfo(executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["NO_COLOR"] = "1";
         start.Environment.Remove("CRAM_HOME");
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         using var process = Process.Start(start)!;
         StringBuilder output = new(), errors = new();
         process.OutputDataReceived += (_, line) => Append(output, line.Data);

@@ -62,6 +62,58 @@ public sealed class CorpusStoreTests
     }
 
     [Fact]
+    public void Open_AnyByteOfHeaderOrEdgeChanged_IsFound()
+    {
+        using var rig = new CorpusRig().WriteDocuments();
+        var manifest = rig.Prepare();
+        var shard = manifest.Files.First(file => file.Part == CorpusPart.Training);
+        var path = Path.Combine(rig.FolderOf(manifest), shard.Name);
+        var content = File.ReadAllBytes(path);
+
+        // Each byte of the header, of the first and the last row, and some of every row between.
+        foreach (var offset in Enumerable.Range(0, 64 + 32).Concat(Enumerable.Range(content.Length - 32, 32)).Concat(Enumerable.Range(0, content.Length / 37).Select(i => i * 37)))
+        {
+            content[offset] ^= (byte)(1 << (offset % 8));
+            File.WriteAllBytes(path, content);
+            Assert.Contains(shard.Name, Assert.Throws<CorpusException>(() => Corpus.Open(rig.FolderOf(manifest), verify: true)).Message);
+            if (offset < 64)
+            {
+                // The header is looked at whenever a corpus is opened.
+                Assert.Throws<CorpusException>(() => Corpus.Open(rig.FolderOf(manifest), verify: false));
+            }
+
+            content[offset] ^= (byte)(1 << (offset % 8));
+        }
+
+        File.WriteAllBytes(path, content);
+        rig.Open(manifest).Dispose();
+    }
+
+    [Fact]
+    public void Open_ManifestOfBeforeTheFiltersWereCounted_IsRead()
+    {
+        using var rig = new CorpusRig().WriteDocuments();
+        var manifest = rig.Prepare();
+        var older = (manifest with { Filtered = null, Repetitions = null, CompressibilityHistogram = null }).Sealed();
+        Assert.DoesNotContain("filtered", older.ToJson());
+        File.WriteAllText(Path.Combine(rig.FolderOf(manifest), CorpusManifest.FileName), older.ToJson());
+        using var corpus = rig.Open(manifest);
+        Assert.Empty(CorpusStatistics.Of(corpus).KeptFractions);
+    }
+
+    [Fact]
+    public void Prepare_TextOfTheFirstVersionsGolden_GivesItsDigestAndItsRows()
+    {
+        var golden = Path.Combine(Goldens.Folder, "corpus-v1");
+        using var first = Corpus.Open(golden, verify: true);
+        using var rig = new CorpusRig { Recipe = first.Manifest.Recipe, Options = new() { Threads = 2 } };
+        File.Copy(Path.Combine(golden, "golden.txt"), rig.Source);
+        var manifest = rig.Prepare();
+        Assert.Equal(first.Manifest.Digest, manifest.Digest);
+        Assert.Equal(first.Manifest.Files, manifest.Files);
+    }
+
+    [Fact]
     public void Prepare_TornCorpus_IsMadeAgain()
     {
         using var rig = new CorpusRig().WriteDocuments();

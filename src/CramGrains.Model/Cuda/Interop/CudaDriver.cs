@@ -29,6 +29,14 @@ internal sealed unsafe class CudaDriver
     private readonly delegate* unmanaged<float*, nint, nint, int> _eventElapsed;
     private readonly delegate* unmanaged<nint, int> _eventDestroy;
     private readonly delegate* unmanaged<nint, int> _streamSynchronize;
+    private readonly delegate* unmanaged<nint*, uint, int> _streamCreate;
+    private readonly delegate* unmanaged<nint, int> _streamDestroy;
+    private readonly delegate* unmanaged<nint, int, int> _beginCapture;
+    private readonly delegate* unmanaged<nint, nint*, int> _endCapture;
+    private readonly delegate* unmanaged<nint*, nint, ulong, int> _graphInstantiate;
+    private readonly delegate* unmanaged<nint, nint, int> _graphLaunch;
+    private readonly delegate* unmanaged<nint, int> _graphDestroy;
+    private readonly delegate* unmanaged<nint, int> _graphExecDestroy;
 
     private CudaDriver(nint library)
     {
@@ -54,6 +62,14 @@ internal sealed unsafe class CudaDriver
         _eventElapsed = (delegate* unmanaged<float*, nint, nint, int>)Export("cuEventElapsedTime");
         _eventDestroy = (delegate* unmanaged<nint, int>)Export("cuEventDestroy_v2");
         _streamSynchronize = (delegate* unmanaged<nint, int>)Export("cuStreamSynchronize");
+        _streamCreate = (delegate* unmanaged<nint*, uint, int>)Export("cuStreamCreate");
+        _streamDestroy = (delegate* unmanaged<nint, int>)Export("cuStreamDestroy_v2");
+        _beginCapture = (delegate* unmanaged<nint, int, int>)Export("cuStreamBeginCapture_v2");
+        _endCapture = (delegate* unmanaged<nint, nint*, int>)Export("cuStreamEndCapture");
+        _graphInstantiate = (delegate* unmanaged<nint*, nint, ulong, int>)Export("cuGraphInstantiateWithFlags");
+        _graphLaunch = (delegate* unmanaged<nint, nint, int>)Export("cuGraphLaunch");
+        _graphDestroy = (delegate* unmanaged<nint, int>)Export("cuGraphDestroy");
+        _graphExecDestroy = (delegate* unmanaged<nint, int>)Export("cuGraphExecDestroy");
     }
 
     /// <summary>Loads and initialises the driver, or says why not.</summary>
@@ -108,7 +124,7 @@ internal sealed unsafe class CudaDriver
         return Marshal.PtrToStringUTF8((nint)name)!;
     }
 
-    /// <summary>Loads a compiled module and returns its one kernel; dynamic shared memory above 48 KiB is asked for here.</summary>
+    /// <summary>Loads a compiled module and returns its one kernel; much dynamic shared memory is asked for here.</summary>
     public nint LoadKernel(byte[] image, string kernel, int dynamicShared)
     {
         nint module, function;
@@ -122,7 +138,8 @@ internal sealed unsafe class CudaDriver
             Check(_moduleFunction(&function, module, name), $"cuModuleGetFunction of {kernel}");
         }
 
-        if (dynamicShared > 48 * 1024)
+        // 48 KiB are the limit of dynamic and static together, and the static share is the compiler's.
+        if (dynamicShared > 40 * 1024)
         {
             Check(_functionAttribute(function, FunctionMaximumDynamicShared, dynamicShared), $"cuFuncSetAttribute of {kernel} to {dynamicShared} bytes of shared memory");
         }
@@ -178,6 +195,50 @@ internal sealed unsafe class CudaDriver
     public void DestroyEvent(nint e) => Check(_eventDestroy(e), "cuEventDestroy");
 
     public void Synchronize(nint stream) => Check(_streamSynchronize(stream), "cuStreamSynchronize");
+
+    /// <summary>A stream that does not wait for the legacy one, for recording.</summary>
+    public nint CreateStream()
+    {
+        nint stream;
+        Check(_streamCreate(&stream, 1), "cuStreamCreate");
+        return stream;
+    }
+
+    public void DestroyStream(nint stream) => Check(_streamDestroy(stream), "cuStreamDestroy");
+
+    /// <summary>From here on the stream records instead of running. Relaxed: other calls of this process go on as they are.</summary>
+    public void BeginCapture(nint stream) => Check(_beginCapture(stream, 2), "cuStreamBeginCapture");
+
+    /// <summary>Ends a recording and makes it launchable.</summary>
+    public nint EndCapture(nint stream)
+    {
+        nint graph, launchable;
+        Check(_endCapture(stream, &graph), "cuStreamEndCapture");
+        try
+        {
+            Check(_graphInstantiate(&launchable, graph, 0), "cuGraphInstantiate");
+        }
+        finally
+        {
+            Check(_graphDestroy(graph), "cuGraphDestroy");
+        }
+
+        return launchable;
+    }
+
+    /// <summary>Gives up a recording that went wrong; what the driver says to it does not matter any more.</summary>
+    public void AbandonCapture(nint stream)
+    {
+        nint graph = 0;
+        if (_endCapture(stream, &graph) == 0 && graph != 0)
+        {
+            _graphDestroy(graph);
+        }
+    }
+
+    public void LaunchGraph(nint graph, nint stream) => Check(_graphLaunch(graph, stream), "cuGraphLaunch");
+
+    public void DestroyGraph(nint graph) => Check(_graphExecDestroy(graph), "cuGraphExecDestroy");
 
     private void Check(int result, string what)
     {

@@ -2,16 +2,18 @@
 
 // One step of AdamW over every parameter, flat: the clip factor from the squared-norm partials (the same order in every block), decoupled decay below
 // `decayed`, and the bf16 working copy. counts are in float4 units. norm receives the global gradient norm before clipping.
+// live, where given, holds lr and both corrections in place of the arguments, so that a recorded launch serves every step; norm may be null.
 // rest1 and rest2 are 1 - beta1 and 1 - beta2, rounded once by the host.
 extern "C" __global__ void __launch_bounds__(256) adamw(
     Quad* p, const Quad* g, Quad* m, Quad* v, uint2* working, const float* squares, int partials, float* norm, float clip,
-    long long count, long long decayed, float lr, float decay, float rest1, float rest2, float eps, float correction1, float correction2)
+    long long count, long long decayed, float lr, float decay, float rest1, float rest2, float eps, float correction1, float correction2, const float* live)
 {
     __shared__ float room[32];
     float total = 0.f;
     for (int i = threadIdx.x; i < partials; i += 256) total += squares[i];
     total = sqrtf(block_sum(total, room));
-    if (blockIdx.x == 0 && threadIdx.x == 0) *norm = total;
+    if (norm && blockIdx.x == 0 && threadIdx.x == 0) *norm = total;
+    if (live) { lr = live[0]; correction1 = live[1]; correction2 = live[2]; }
     float factor = clip > 0.f ? fminf(1.f, clip / (total + 1e-6f)) : 1.f;
     float step = lr / correction1, root = rsqrtf(correction2), keep = 1.f - lr * decay;
     for (long long i = (long long)blockIdx.x * 256 + threadIdx.x; i < count; i += (long long)gridDim.x * 256)

@@ -1,14 +1,18 @@
-#include "common.cuh"
+#include "float8.cuh"
 #include "tensor_core.cuh"
+#include "philox.cuh"
 
 // Gradient of attention_forward, one head of one row of the microbatch a block, no atomics. Keys are taken 32 at a time: each warp rebuilds its 16 rows of
 // the probabilities from lse, forms ds = p * (dO V^T - rowsum(dO * O)) / sqrt(HEAD), adds ds K to its dQ, and leaves ds and p in shared memory, where after a
 // barrier each warp reads its 16 columns of both as rows for dK = ds^T Q and dV = p^T dO. With HEAD = 64, p takes the room of the keys and values just used.
+// With FP8 also dqkv's copy (float8.cuh); dqkv may then be null.
 #define CH (HEAD / 8)
 #define PAIR (32 * HEAD * 2)
 #define TILE (SEQ * 64)
 extern "C" __global__ void __launch_bounds__(SEQ * 2, 2) attention_backward(
-    const bf16* qkv, const int* lengths, const bf16* out, const float* lse, const bf16* dout, bf16* dqkv, int heads)
+    const bf16* qkv, const int* lengths, const bf16* out, const float* lse, const bf16* dout, bf16* dqkv, int heads,
+    const u32* stream, u32 site, u32 threshold, float keep,
+    uint2* copy, const float* copy_scale, u32* copy_amax)
 {
     extern __shared__ __align__(128) unsigned char room[];
     __shared__ float deltas[SEQ];
@@ -72,6 +76,11 @@ extern "C" __global__ void __launch_bounds__(SEQ * 2, 2) attention_backward(
             }
         }
         u32 pp[4][2], dd[4][2];
+#if DROPOUT
+        u32 bits[2][4]; // as in the forward pass; columns are 32 c + 16 m on
+#pragma unroll
+        for (int m = 0; m < 2; m++) philox((b * heads + h) * (SEQ / 2) + row0 / 2 + (lane >> 2), 4 * (2 * c + m) + (lane & 3), site, stream, bits[m]);
+#endif
 #pragma unroll
         for (int n = 0; n < 4; n++)
         {
@@ -81,7 +90,13 @@ extern "C" __global__ void __launch_bounds__(SEQ * 2, 2) attention_backward(
             {
                 x[j] = exp2_fast(s[n][j] * scale2 - (j < 2 ? lse0 : lse1));
                 if (32 * c + 8 * n + 2 * (lane & 3) + (j & 1) >= keys) x[j] = 0.f;
+#if DROPOUT
+                float z = kept(bits[n >> 1], 4 * (j >> 1) + 2 * (n & 1) + (j & 1), threshold) ? keep : 0.f;
+                y[j] = x[j] * (dp[n][j] * z - (j < 2 ? delta0 : delta1)) * scale;
+                x[j] *= z;
+#else
                 y[j] = x[j] * (dp[n][j] - (j < 2 ? delta0 : delta1)) * scale;
+#endif
             }
             pp[n][0] = pack(x[0], x[1]);
             pp[n][1] = pack(x[2], x[3]);
@@ -113,8 +128,20 @@ extern "C" __global__ void __launch_bounds__(SEQ * 2, 2) attention_backward(
             for (int half = 0; half < 2; half++)
                 asm volatile("st.shared.u32 [%0], %1;" ::"r"(p + c * TILE + 16 * slot<4>(r + 8 * half, n) + 4 * (lane & 3)), "r"(pp[n][half]) : "memory");
     }
-    bf16* to = dqkv + ((u64)b * SEQ + row0) * stride + h * HEAD;
-    store_rows<HEAD / 8>(dq, 1.f, 1.f, to, stride);
+    const u64 to = ((u64)b * SEQ + row0) * stride + h * HEAD;
+#if FP8
+    float most = 0.f, copy_by = *copy_scale;
+    int part = 0; // queries, keys, values: where their gradients lie in a row
+    auto also = [&](int at, const Pack& p) {
+        float v[8];
+        unpack(p, v);
+        copy[(to + part + at) / 8] = pack_float8<true>(v, copy_by);
+        most = largest(v, most);
+    };
+    store_rows<HEAD / 8>(dq, 1.f, 1.f, dqkv ? dqkv + to : dqkv, stride, also);
+#else
+    store_rows<HEAD / 8>(dq, 1.f, 1.f, dqkv + to, stride);
+#endif
     __syncthreads();
 
     float dk[HEAD / 8][4] = {}, dv[HEAD / 8][4] = {};
@@ -137,6 +164,14 @@ extern "C" __global__ void __launch_bounds__(SEQ * 2, 2) attention_backward(
             multiply(dv[2 * d + 1], e, w[2], w[3]);
         }
     }
-    store_rows<HEAD / 8>(dk, 1.f, 1.f, to + heads * HEAD, stride);
-    store_rows<HEAD / 8>(dv, 1.f, 1.f, to + 2 * heads * HEAD, stride);
+#if FP8
+    part = heads * HEAD;
+    store_rows<HEAD / 8>(dk, 1.f, 1.f, dqkv ? dqkv + to + part : dqkv, stride, also);
+    part = 2 * heads * HEAD;
+    store_rows<HEAD / 8>(dv, 1.f, 1.f, dqkv ? dqkv + to + part : dqkv, stride, also);
+    keep_largest(most, copy_amax);
+#else
+    store_rows<HEAD / 8>(dk, 1.f, 1.f, dqkv + to + heads * HEAD, stride);
+    store_rows<HEAD / 8>(dv, 1.f, 1.f, dqkv + to + 2 * heads * HEAD, stride);
+#endif
 }

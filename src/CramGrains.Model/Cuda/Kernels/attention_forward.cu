@@ -1,11 +1,16 @@
-#include "common.cuh"
+#include "float8.cuh"
 #include "tensor_core.cuh"
+#include "philox.cuh"
 
 // Softmax attention of one head of one row of the microbatch a block: everything stays on the chip, since S is at most 128.
 // qkv is [B, S, 3, H, HEAD]; out [B, S, H, HEAD]; lse [B, H, S] in base 2 serves the backward pass. lengths[b], where given, hides keys from there on.
+// With DROPOUT, probabilities are dropped after the softmax; eight of them that one thread holds share a counter.
+// With FP8 also out's copy (float8.cuh).
 // SEQ (a multiple of 32, up to 128), HEAD (32 or 64). SEQ / 16 warps, each 16 query rows.
 #define CH (HEAD / 8)
-extern "C" __global__ void __launch_bounds__(SEQ * 2) attention_forward(const bf16* qkv, const int* lengths, bf16* out, float* lse, int heads)
+extern "C" __global__ void __launch_bounds__(SEQ * 2) attention_forward(const bf16* qkv, const int* lengths, bf16* out, float* lse, int heads,
+    const u32* stream, u32 site, u32 threshold, float keep,
+    uint2* copy, const float* copy_scale, u32* copy_amax)
 {
     extern __shared__ __align__(128) unsigned char room[];
     const int h = blockIdx.x, b = blockIdx.y, lane = threadIdx.x & 31, row0 = (threadIdx.x >> 5) * 16;
@@ -74,6 +79,13 @@ extern "C" __global__ void __launch_bounds__(SEQ * 2) attention_forward(const bf
 #pragma unroll
     for (int n = 0; n < SEQ / 16; n++)
     {
+#if DROPOUT
+        u32 r[4];
+        philox((b * heads + h) * (SEQ / 2) + row0 / 2 + (lane >> 2), 4 * n + (lane & 3), site, stream, r);
+#pragma unroll
+        for (int j = 0; j < 8; j++)
+            if (!kept(r, j, threshold)) s[2 * n + ((j >> 1) & 1)][2 * (j >> 2) + (j & 1)] = 0.f;
+#endif
         u32 a[4] = { pack(s[2 * n][0], s[2 * n][1]), pack(s[2 * n][2], s[2 * n][3]), pack(s[2 * n + 1][0], s[2 * n + 1][1]), pack(s[2 * n + 1][2], s[2 * n + 1][3]) };
 #pragma unroll
         for (int d = 0; d < HEAD / 16; d++)
@@ -84,7 +96,22 @@ extern "C" __global__ void __launch_bounds__(SEQ * 2) attention_forward(const bf
             multiply(o[2 * d + 1], a, w[2], w[3]);
         }
     }
-    store_rows<HEAD / 8>(o, 1.f / sum[0], 1.f / sum[1], out + ((u64)b * SEQ + row0) * heads * HEAD + h * HEAD, heads * HEAD);
+#if !DROPOUT
+    keep = 1.f;
+#endif
+    const u64 to = ((u64)b * SEQ + row0) * heads * HEAD + h * HEAD;
+#if FP8
+    float most = 0.f, copy_by = *copy_scale;
+    store_rows<HEAD / 8>(o, keep / sum[0], keep / sum[1], out + to, heads * HEAD, [&](int at, const Pack& p) {
+        float v[8];
+        unpack(p, v);
+        copy[(to + at) / 8] = pack_float8<false>(v, copy_by);
+        most = largest(v, most);
+    });
+    keep_largest(most, copy_amax);
+#else
+    store_rows<HEAD / 8>(o, keep / sum[0], keep / sum[1], out + to, heads * HEAD);
+#endif
     if ((lane & 3) == 0)
     {
         float* l = lse + ((u64)b * heads + h) * SEQ + row0 + (lane >> 2);

@@ -2,8 +2,9 @@
 
 // Tokens of several pieces: gradient[token] += partial[first] + ... + partial[first + count - 1], in order. entries[k] = { token, first, count }.
 // 256 threads: each column quad is summed by the block's threads over strided columns, one block a token and a 32-quad slice of columns.
-extern "C" __global__ void __launch_bounds__(256) embedding_long(const int* entries, const Quad* partial, float* gradient)
+extern "C" __global__ void __launch_bounds__(256) embedding_long(const int* entries, const Quad* partial, float* gradient, const int* counts)
 {
+    if (blockIdx.x >= counts[1]) return; // as in embedding_backward
     __shared__ float room[8][32][4];
     int token = entries[3 * blockIdx.x], first = entries[3 * blockIdx.x + 1], count = entries[3 * blockIdx.x + 2];
     int lane = threadIdx.x & 31, group = threadIdx.x >> 5, c = blockIdx.y * 32 + lane;

@@ -1,14 +1,19 @@
-#include "common.cuh"
+#include "float8.cuh"
 
 // dx = residual + rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight; and this block's share of the weight and bias gradients,
 // partial[block][2][COLS], summed in order by column_sums. residual may be null, or dx itself. One warp a row, blocks walk the rows.
+// With FP8 also dx's copy (float8.cuh).
 #define VECS ((COLS / 8 + 31) / 32)
 extern "C" __global__ void __launch_bounds__(256, 2) layernorm_backward(
-    const Pack* dy, const Pack* x, const float* means, const float* rstds, const Quad* weight, const Pack* residual, Pack* dx, float* partial, int rows)
+    const Pack* dy, const Pack* x, const float* means, const float* rstds, const Quad* weight, const Pack* residual, Pack* dx, float* partial, int rows,
+    uint2* copy, const float* copy_scale, u32* copy_amax)
 {
     __shared__ float room[8][COLS];
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
     float dweight[VECS][8], dbias[VECS][8];
+#if FP8
+    float most = 0.f, copy_by = *copy_scale;
+#endif
 #pragma unroll
     for (int i = 0; i < VECS; i++)
 #pragma unroll
@@ -69,6 +74,10 @@ extern "C" __global__ void __launch_bounds__(256, 2) layernorm_backward(
                 rv[j] += rstd * (g - sum - xhat * dot);
             }
             dx[base + c] = repack(rv);
+#if FP8
+            copy[base + c] = pack_float8<true>(rv, copy_by);
+            most = largest(rv, most);
+#endif
         }
     }
 #pragma unroll
@@ -92,4 +101,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) layernorm_backward(
             partial[((u64)blockIdx.x * 2 + which) * COLS + c] = total;
         }
     }
+#if FP8
+    keep_largest(most, copy_amax);
+#endif
 }

@@ -1,13 +1,24 @@
-#include "common.cuh"
+#include "float8.cuh"
 
 // y = (x - mean) * rstd * weight + bias over rows of COLS; float32 statistics, kept for the backward pass. One warp a row, the row in registers.
+// With FP8 also y's copy (float8.cuh); y may then be null.
 #define VECS ((COLS / 8 + 31) / 32)
 extern "C" __global__ void __launch_bounds__(256) layernorm_forward(
-    const Pack* x, const Quad* weight, const Quad* bias, Pack* y, float* means, float* rstds, int rows, float eps)
+    const Pack* x, const Quad* weight, const Quad* bias, Pack* y, float* means, float* rstds, int rows, float eps,
+    uint2* copy, const float* copy_scale, u32* copy_amax)
 {
     int row = blockIdx.x * 8 + (threadIdx.x >> 5), lane = threadIdx.x & 31;
+#if FP8
+    float most = 0.f, copy_by = *copy_scale;
+    row = min(row, rows - 1); // every warp takes part in the block's maximum; the last row may be written several times
+    copy += (u64)row * (COLS / 8);
+#else
     if (row >= rows) return;
+#endif
     x += (u64)row * (COLS / 8);
+#if FP8
+    if (y)
+#endif
     y += (u64)row * (COLS / 8);
     Pack p[VECS];
     float v[VECS][8], sum = 0.f, squares = 0.f;
@@ -42,7 +53,17 @@ extern "C" __global__ void __launch_bounds__(256) layernorm_forward(
             v[i][j] = (v[i][j] - mean) * rstd * w0.f[j] + b0.f[j];
             v[i][4 + j] = (v[i][4 + j] - mean) * rstd * w1.f[j] + b1.f[j];
         }
+#if FP8
+        if (y)
+#endif
         y[c] = repack(v[i]);
+#if FP8
+        copy[c] = pack_float8<false>(v[i], copy_by);
+        most = largest(v[i], most);
+#endif
     }
     if (lane == 0) { means[row] = mean; rstds[row] = rstd; }
+#if FP8
+    keep_largest(most, copy_amax);
+#endif
 }

@@ -68,7 +68,8 @@ template <int CHUNKS> __device__ __forceinline__ void load_b(u32* b, u32 tile, i
 }
 
 // Results of NT column tiles (16 rows x 8 NT) as bf16 to global memory: the four lanes of a quad trade words so that each writes whole 16-byte chunks.
-template <int NT> __device__ __forceinline__ void store_rows(const float (*acc)[4], float scale0, float scale1, bf16* to, int stride)
+// `also` is given each chunk and its offset; without `to` nothing else is written.
+template <int NT, class Also> __device__ __forceinline__ void store_rows(const float (*acc)[4], float scale0, float scale1, bf16* to, int stride, Also also)
 {
     int lane = threadIdx.x & 31, quad = lane & 3;
 #pragma unroll
@@ -87,6 +88,13 @@ template <int NT> __device__ __forceinline__ void store_rows(const float (*acc)[
             if (quad & 1) { r[0] = y0; r[1] = w[1]; r[2] = y1; r[3] = w[3]; } else { r[0] = w[0]; r[1] = y0; r[2] = w[2]; r[3] = y1; }
             Pack p;
             p.w[0] = r[0]; p.w[1] = r[1]; p.w[2] = r[2]; p.w[3] = r[3];
-            *(Pack*)(to + (u64)((lane >> 2) + 8 * half) * stride + 8 * (t + quad)) = p;
+            int at = ((lane >> 2) + 8 * half) * stride + 8 * (t + quad);
+            if (to) *(Pack*)(to + at) = p;
+            also(at, p);
         }
+}
+
+template <int NT> __device__ __forceinline__ void store_rows(const float (*acc)[4], float scale0, float scale1, bf16* to, int stride)
+{
+    store_rows<NT>(acc, scale0, scale1, to, stride, [](int, const Pack&) {});
 }

@@ -1,12 +1,19 @@
 using System.Runtime.InteropServices;
+using CramGrains.Model.Data.Downloads;
 using CramGrains.Model.Recipes;
+using Microsoft.Extensions.FileSystemGlobbing;
 
 namespace CramGrains.Model.Data.Sources;
 
-/// <summary>Finds the files of a recipe's sources, in an order that does not depend on the machine.</summary>
+/// <summary>Finds the files of a recipe's sources, in an order that does not depend on the machine; what is on the network is fetched first.</summary>
 internal static class SourceResolver
 {
-    public static IReadOnlyList<SourceFile> Resolve(CorpusRecipe recipe, string? dotnetRoot)
+    /// <summary>Finds the files.</summary>
+    /// <param name="recipe">The sources.</param>
+    /// <param name="dotnetRoot">The .NET installation for <c>dotnet-reference</c>; null for the running one.</param>
+    /// <param name="library">Fetches what is on the network.</param>
+    /// <exception cref="CorpusException">A source is missing, empty or cannot be fetched.</exception>
+    public static IReadOnlyList<SourceFile> Resolve(CorpusRecipe recipe, string? dotnetRoot, RemoteFiles library)
     {
         if (recipe.Sources.Count == 0)
         {
@@ -14,14 +21,14 @@ internal static class SourceResolver
         }
 
         var files = new List<SourceFile>();
-        for (var i = 0; i < recipe.Sources.Count; i++)
+        foreach (var (index, source) in recipe.Sources.Index())
         {
-            var source = recipe.Sources[i];
-            var index = i;
             var paths = source.Kind switch
             {
                 CorpusSourceKind.DotnetReference => DotnetReferenceFiles(source, index, dotnetRoot),
-                CorpusSourceKind.Text => TextFiles(source, index),
+                CorpusSourceKind.HuggingFace => library.Dataset(source),
+                _ when source.IsRemote => [library.Address(source)],
+                CorpusSourceKind.Text or CorpusSourceKind.JsonLines or CorpusSourceKind.Parquet or CorpusSourceKind.Wikipedia => LocalFiles(source, index),
                 _ => throw new CorpusException($"corpus.sources[{index}].kind is {source.Kind}, which this version cannot read."),
             };
             files.AddRange(paths.Select(path => new SourceFile(source, index, path, new FileInfo(path).Length)));
@@ -30,12 +37,15 @@ internal static class SourceResolver
         return files;
     }
 
-    private static List<string> TextFiles(CorpusSource source, int index)
+    /// <summary>The files of a source on this machine: a file, the fitting files of a folder and its subfolders, or those that a pattern names.</summary>
+    /// <exception cref="CorpusException">There are none.</exception>
+    public static IReadOnlyList<string> LocalFiles(CorpusSource source, int index)
     {
         var where = $"corpus.sources[{index}].path";
+        var patterns = Patterns(source.Kind);
         if (string.IsNullOrWhiteSpace(source.Path))
         {
-            throw new CorpusException($"{where} is missing, expected a UTF-8 text file or a folder of *.txt.");
+            throw new CorpusException($"{where} is missing, expected a file, a folder of {patterns[0]}, a pattern or an HTTP(S) address.");
         }
 
         if (File.Exists(source.Path))
@@ -43,16 +53,48 @@ internal static class SourceResolver
             return [Path.GetFullPath(source.Path)];
         }
 
-        if (!Directory.Exists(source.Path))
+        if (Directory.Exists(source.Path))
         {
-            throw new CorpusException($"{where}: '{source.Path}' is neither a file nor a folder on this machine. Give the path of a UTF-8 text file or of a folder of *.txt.");
+            var root = Path.GetFullPath(source.Path);
+            var found = Matching(root, patterns.Select(pattern => "**/" + pattern));
+            return found.Count > 0 ? found : throw new CorpusException($"{where}: the folder '{source.Path}' holds no {string.Join(", ", patterns)} file, not in its subfolders either.");
         }
 
-        var root = Path.GetFullPath(source.Path);
-        var found = Directory.EnumerateFiles(root, "*.txt", SearchOption.AllDirectories)
-            .OrderBy(path => Path.GetRelativePath(root, path).Replace('\\', '/'), StringComparer.Ordinal).ToList();
-        return found.Count > 0 ? found : throw new CorpusException($"{where}: the folder '{source.Path}' holds no *.txt file, not in its subfolders either.");
+        if (source.Path.Contains('*'))
+        {
+            var (root, pattern) = SplitPattern(Path.GetFullPath(source.Path));
+            var found = Directory.Exists(root) ? Matching(root, [pattern]) : [];
+            return found.Count > 0 ? found : throw new CorpusException($"{where}: the pattern '{source.Path}' matches no file. '*' stays within a folder, '**' crosses folders.");
+        }
+
+        throw new CorpusException($"{where}: '{source.Path}' is neither a file nor a folder on this machine. Give the path of a file, of a folder of {patterns[0]}, or a pattern.");
     }
+
+    private static string[] Patterns(CorpusSourceKind kind) => kind switch
+    {
+        CorpusSourceKind.JsonLines => [.. Compressed("*.jsonl"), .. Compressed("*.ndjson"), .. Compressed("*.json")],
+        CorpusSourceKind.Parquet => ["*.parquet"],
+        CorpusSourceKind.Wikipedia => [.. Compressed("*.xml")],
+        _ => [.. Compressed("*.txt")],
+    };
+
+    private static IEnumerable<string> Compressed(string pattern) => CompressedText.Endings.Select(ending => pattern + ending).Prepend(pattern);
+
+    private static (string Root, string Pattern) SplitPattern(string path)
+    {
+        var parts = path.Split(Path.DirectorySeparatorChar);
+        var wild = Array.FindIndex(parts, part => part.Contains('*'));
+        return (string.Join(Path.DirectorySeparatorChar, parts[..wild]) + Path.DirectorySeparatorChar, string.Join('/', parts[wild..]));
+    }
+
+    private static List<string> Matching(string root, IEnumerable<string> patterns)
+    {
+        var matcher = new Matcher(StringComparison.Ordinal);
+        matcher.AddIncludePatterns(patterns);
+        return [.. matcher.GetResultsInFullPath(root).Order(Comparer<string>.Create((a, b) => string.CompareOrdinal(Relative(root, a), Relative(root, b))))];
+    }
+
+    private static string Relative(string root, string path) => Path.GetRelativePath(root, path).Replace('\\', '/');
 
     private static List<string> DotnetReferenceFiles(CorpusSource source, int index, string? dotnetRoot)
     {

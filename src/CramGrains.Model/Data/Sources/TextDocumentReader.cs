@@ -13,12 +13,12 @@ internal static class TextDocumentReader
     private const int BufferBytes = 1 << 18;
 
     /// <summary>Streams the documents of one file, paragraphs joined by line feeds.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="report">Told how many bytes were read, now and then.</param>
-    /// <exception cref="CorpusException">The file holds a zero byte or is not UTF-8; the message has the offset.</exception>
+    /// <param name="path">The file, plain or compressed.</param>
+    /// <param name="report">Told how many bytes of the file were read, now and then.</param>
+    /// <exception cref="CorpusException">The text holds a zero byte or is not UTF-8; the message has the offset, after decompression.</exception>
     public static IEnumerable<string> Read(string path, Action<long> report)
     {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
+        using var stream = CompressedText.Open(path, report);
         var buffer = new byte[BufferBytes];
         var document = new StringBuilder();
         var (offset, held, lineHasText, end) = (0L, 0, false, false);
@@ -26,8 +26,12 @@ internal static class TextDocumentReader
         {
             var read = stream.ReadAtLeast(buffer.AsSpan(held), buffer.Length - held, throwOnEndOfStream: false);
             end = held + read < buffer.Length;
-            report(read);
             var filled = held + read;
+            if (offset == 0)
+            {
+                CheckEncoding(buffer.AsSpan(0, filled), path);
+            }
+
             var start = offset == 0 && buffer.AsSpan(0, filled).StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0;
             while (start < filled)
             {
@@ -112,6 +116,14 @@ internal static class TextDocumentReader
         finally
         {
             ArrayPool<char>.Shared.Return(chars);
+        }
+    }
+
+    private static void CheckEncoding(ReadOnlySpan<byte> start, string path)
+    {
+        if (start is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..])
+        {
+            throw new CorpusException($"{path}: starts with the byte order mark of UTF-16; expected UTF-8 text. Convert the file (for example: iconv -f UTF-16 -t UTF-8).");
         }
     }
 

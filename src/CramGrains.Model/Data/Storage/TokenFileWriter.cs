@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace CramGrains.Model.Data.Storage;
 
-/// <summary>Writes rows of tokens, little endian, behind an optional header, and hashes what it writes.</summary>
+/// <summary>Writes rows of tokens, little endian, into shards, which have a header and a checksum, or into bare files.</summary>
 internal sealed class TokenFileWriter : IDisposable
 {
     private const int BufferBytes = 1 << 18;
@@ -14,20 +14,32 @@ internal sealed class TokenFileWriter : IDisposable
     private readonly byte[] _buffer = new byte[BufferBytes];
     private int _filled;
 
-    public TokenFileWriter(string path, int tokenBytes, TokenShardHeader? header)
+    /// <summary>Begins a shard, whose content is hashed on the way.</summary>
+    public TokenFileWriter(string path, TokenShardHeader header)
+        : this(path, header.TokenBytes, FileMode.Create)
+    {
+        _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Write(header.ToBytes());
+    }
+
+    /// <summary>Goes on with a file of bare rows; what lies behind the first <paramref name="rows"/> of them is cut off.</summary>
+    public TokenFileWriter(string path, int tokenBytes, long rows, int sequenceLength)
+        : this(path, tokenBytes, FileMode.OpenOrCreate)
+    {
+        Rows = rows;
+        _file.SetLength(rows * sequenceLength * tokenBytes);
+        _file.Seek(0, SeekOrigin.End);
+    }
+
+    private TokenFileWriter(string path, int tokenBytes, FileMode mode)
     {
         if (!BitConverter.IsLittleEndian)
         {
             throw new PlatformNotSupportedException("Token files are little endian and are written as they lie in memory.");
         }
 
-        _file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 1);
+        _file = new FileStream(path, mode, FileAccess.Write, FileShare.None, 1);
         _tokenBytes = tokenBytes;
-        if (header is { } first)
-        {
-            _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            Write(first.ToBytes());
-        }
     }
 
     public long Rows { get; private set; }
@@ -51,12 +63,18 @@ internal sealed class TokenFileWriter : IDisposable
     }
 
     /// <summary>Brings everything to the disk itself.</summary>
-    /// <returns>SHA-256 of the file, empty where it has no header.</returns>
-    public string Complete()
+    public void Flush()
     {
         WriteBuffer();
-        _file.Flush(flushToDisk: _hash is not null);
-        return _hash is null ? "" : Convert.ToHexStringLower(_hash.GetHashAndReset());
+        _file.Flush(flushToDisk: true);
+    }
+
+    /// <summary>Ends a shard.</summary>
+    /// <returns>SHA-256 of the file.</returns>
+    public string Complete()
+    {
+        Flush();
+        return Convert.ToHexStringLower(_hash!.GetHashAndReset());
     }
 
     public void Dispose()

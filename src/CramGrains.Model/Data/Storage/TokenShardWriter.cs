@@ -23,7 +23,7 @@ internal static class TokenShardWriter
         {
             var header = new TokenShardHeader(tokenBytes, rows.SequenceLength, files.Count, Math.Min(rowsPerShard, rows.Count - first));
             var name = $"{(part == CorpusPart.Training ? "training" : "heldout")}-{files.Count:D5}.tokens";
-            using var writer = new TokenFileWriter(Path.Combine(folder, name), tokenBytes, header);
+            using var writer = new TokenFileWriter(Path.Combine(folder, name), header);
             while (writer.Rows < header.Rows && places.MoveNext())
             {
                 rows.CopyRow(places.Current, row);

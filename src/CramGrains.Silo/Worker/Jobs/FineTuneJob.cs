@@ -20,7 +20,7 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
         var recipe = WorkerRecipe.Read(assignment);
         var device = WorkerRecipe.Device(assignment);
         var task = Enum.Parse<GlueTaskName>(assignment.GlueTask ?? throw new InvalidDataException("A fine-tuning assignment needs glue_task."), ignoreCase: true);
-        using var corpus = Corpus.Open(Path.Combine(assignment.CorporaFolder, assignment.CorpusDigest), verify: false);
+        var encoder = Corpus.OpenEncoder(CorpusFolder());
         var store = new CheckpointStore(Path.Combine(assignment.RunFolder!, "checkpoints"), recipe.Checkpoints.Keep, assignment.LeaseEpoch);
         using var checkpoint = store.TryLoadNewest(out var refused)
             ?? throw new InvalidOperationException($"{store.Folder} holds no checkpoint to fine-tune from.");
@@ -33,8 +33,8 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
         board.Update(status => status with { Phase = WorkerPhase.Running, Message = phase });
         var progress = new DirectProgress<TrainingEvent>(happened => Show(phase, happened));
         var (result, tuned) = FineTuner.Train(
-            recipe.FineTuning, recipe.Architecture, checkpoint.State.Weights, corpus.Encoder, GlueReader.Read(assignment.GlueFolder!, task), assignment.Seed, device, progress,
-            orders.Stopping);
+            recipe.FineTuning, recipe.Architecture, checkpoint.State.Weights, encoder, GlueReader.Read(assignment.GlueFolder!, task), assignment.Seed, device, progress,
+            orders.Stopping, cacheFolder: WorkerRecipe.KernelCache(assignment));
         using (tuned)
         {
             Keep(recipe, checkpoint.State.Manifest, result, tuned);
@@ -59,6 +59,13 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
         {
             FineTunedFolder.Write(FineTunedFolder.OfRun(assignment.RunFolder!, result.Task), tuned, result);
         }
+    }
+
+    /// <summary>The corpus, or the part of it that was brought to a machine that does not pretrain: its vocabulary.</summary>
+    private string CorpusFolder()
+    {
+        var whole = Path.Combine(assignment.CorporaFolder, assignment.CorpusDigest);
+        return Directory.Exists(whole) ? whole : whole + Artefacts.ArtefactFolders.VocabularySuffix;
     }
 
     private void Show(string phase, TrainingEvent happened)

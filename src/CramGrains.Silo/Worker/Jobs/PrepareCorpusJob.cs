@@ -1,5 +1,6 @@
 using CramGrains.Interfaces.Runs;
 using CramGrains.Model.Data;
+using CramGrains.Silo.Data;
 
 namespace CramGrains.Silo.Worker.Jobs;
 
@@ -16,7 +17,20 @@ internal sealed class PrepareCorpusJob(WorkerAssignment assignment, WorkerBoard 
         var recipe = WorkerRecipe.Read(assignment);
         board.Update(status => status with { Phase = WorkerPhase.Running, Message = "preparing corpus" });
         var progress = new DirectProgress<CorpusProgress>(Show);
-        var manifest = CorpusBuilder.Prepare(recipe.Corpus, assignment.CorporaFolder, progress, orders.Stopping);
+        var glue = assignment.GlueFolder;
+        if (glue is not null && !Directory.Exists(glue))
+        {
+            board.Notice($"The corpus was not searched for sentences of GLUE: {glue} is not on this machine, which has the corpus's sources.");
+            glue = null;
+        }
+
+        var options = new CorpusOptions { GlueFolder = glue, Downloads = DownloadSettings.FromEnvironment() };
+        var manifest = CorpusBuilder.Prepare(recipe.Corpus, assignment.CorporaFolder, options, progress, orders.Stopping);
+        if (manifest.Contamination is { } contamination)
+        {
+            board.Notice(CorpusText.Describe(contamination));
+        }
+
         Finished = true;
         return new WorkerResult(CorpusTokens: manifest.TrainingTokens, CorpusDigest: manifest.Digest);
     }

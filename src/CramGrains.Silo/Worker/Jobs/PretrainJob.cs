@@ -38,7 +38,7 @@ internal sealed class PretrainJob : IWorkerJob
         var recipe = WorkerRecipe.Read(_assignment);
         var device = WorkerRecipe.Device(_assignment);
         using var corpus = Corpus.Open(Path.Combine(_assignment.CorporaFolder, _assignment.CorpusDigest), verify: false);
-        using var engine = PretrainingEngines.Create(recipe, corpus.Encoder.VocabularySize, device);
+        using var engine = PretrainingEngines.Create(recipe, corpus.Encoder.VocabularySize, device, WorkerRecipe.KernelCache(_assignment), note => _board.Notice(note));
         var store = new CheckpointStore(Path.Combine(_runFolder, "checkpoints"), recipe.Checkpoints.Keep, _assignment.LeaseEpoch);
         _metrics = new StreamWriter(Path.Combine(_runFolder, "metrics.jsonl"), append: true) { AutoFlush = true };
         _pretrainer = new Pretrainer(recipe, corpus.Training, corpus.HeldOut, engine, store, TimeProvider.System, new DirectProgress<TrainingEvent>(Show), _assignment.CorpusDigest);

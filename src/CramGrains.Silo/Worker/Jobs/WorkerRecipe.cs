@@ -13,6 +13,9 @@ internal static class WorkerRecipe
         return loaded.Recipe ?? throw new NotSupportedException($"This build refuses the recipe: {string.Join(" ", loaded.Problems)}");
     }
 
+    /// <summary>Where this home keeps what the fast engine compiled, so that only the first of many workers compiles.</summary>
+    public static string KernelCache(WorkerAssignment assignment) => Path.Combine(Path.GetDirectoryName(assignment.CorporaFolder)!, "kernels");
+
     /// <summary>The device by its torch name; a GPU that libtorch cannot use is an error here, not a silent fall back to the CPU.</summary>
     public static torch.Device Device(WorkerAssignment assignment)
     {

@@ -1,10 +1,11 @@
+using System.Globalization;
 using System.Text;
 using CramGrains.Model.Data;
 
-namespace CramGrains.Silo.Commands;
+namespace CramGrains.Silo.Data;
 
 /// <summary>Corpora as text for people.</summary>
-internal static class DataRendering
+internal static class CorpusText
 {
     public static string Describe(CorpusContamination contamination) =>
         $"GLUE: {contamination.Documents:N0} documents hold one of {contamination.Sentences:N0} sentences and were {(contamination.Removed ? "left out" : "kept")} ("
@@ -24,6 +25,33 @@ internal static class DataRendering
             document tokens   {string.Join(", ", (manifest.DocumentTokenPercentiles ?? new Dictionary<int, int>()).Select(pair => $"p{pair.Key} {pair.Value:N0}"))}
             top tokens        {string.Join(" ", statistics.TopTokens.Take(20).Select(token => $"{token.Token}:{token.Count:N0}"))}
             """);
+        if (statistics.KeptFractions.Count > 0)
+        {
+            text.Append("\nkept by filter    ").AppendJoin(", ", statistics.KeptFractions.Select(filter => $"{filter.Key} {filter.Value.ToString("P2", CultureInfo.InvariantCulture)}"));
+        }
+
+        if (manifest.Repetitions is { CutStretches: > 0 } cut)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\nrepeated text     {cut.CutBytes:N0} bytes in {cut.CutStretches:N0} stretches of {cut.CutDocuments:N0} documents cut");
+        }
+
+        if (manifest.CompressibilityHistogram is { } histogram)
+        {
+            AppendHistogram(text, histogram, recipe.TrashCutoff);
+        }
+
         return manifest.Contamination is { } contamination ? text.Append('\n').Append(Describe(contamination)).ToString() : text.ToString();
+    }
+
+    private static void AppendHistogram(StringBuilder text, IReadOnlyList<long> histogram, double? cutoff)
+    {
+        const int Width = 40;
+        text.Append("\ndocuments by tokens per character").Append(cutoff is { } limit ? FormattableString.Invariant($" (left out from {limit})") : "");
+        var most = Math.Max(1, histogram.Max());
+        foreach (var (step, count) in histogram.Index().Where(pair => pair.Item > 0))
+        {
+            var from = (double)step / histogram.Count;
+            text.Append(CultureInfo.InvariantCulture, $"\n  {from:0.00}-{from + (1.0 / histogram.Count):0.00} {count,12:N0} {new string('#', (int)Math.Ceiling((double)count * Width / most))}");
+        }
     }
 }

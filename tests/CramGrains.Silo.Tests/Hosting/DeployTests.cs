@@ -1,0 +1,83 @@
+using System.Diagnostics.Metrics;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using CramGrains.Silo.Hosting;
+using CramGrains.Silo.Telemetry;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace CramGrains.Silo.Tests.Hosting;
+
+/// <summary>What <c>deploy/</c> names must be what the silo has.</summary>
+public sealed partial class DeployTests
+{
+    private static readonly string Deploy = Path.Combine(Root(), "deploy");
+
+    [Theory]
+    [InlineData("grafana/cramgrains.json")]
+    [InlineData("prometheus/alerts.yml")]
+    public void DashboardAndAlerts_NameOnlyMetricsThatTheSiloExports(string file)
+    {
+        var exported = Exported();
+        var named = MetricName().Matches(File.ReadAllText(Path.Combine(Deploy, file))).Select(match => match.Value).Distinct().ToList();
+
+        Assert.NotEmpty(named);
+        Assert.Empty(named.Except(exported));
+    }
+
+    [Theory]
+    [InlineData("single-machine.json")]
+    [InlineData("cluster-member.json")]
+    public void Settings_OfEachKind_AreUnderstood(string file)
+    {
+        var serve = ServeArguments.Parse(["--config", Path.Combine(Deploy, "settings", file)]);
+
+        Assert.Equal(("/var/lib/cramgrains", 9464), (serve.Silo.Home, serve.HttpPort));
+        Assert.Equal(file == "cluster-member.json", serve.Cluster.IsMember);
+    }
+
+    [Fact]
+    public void Kubernetes_SettingsInTheConfigMap_AreUnderstood()
+    {
+        string text = File.ReadAllText(Path.Combine(Deploy, "kubernetes", "cramgrains.yml"));
+        int start = text.IndexOf("silo.json: |", StringComparison.Ordinal) + "silo.json: |".Length;
+        string json = text[start..text.IndexOf("\n---", start, StringComparison.Ordinal)];
+        string path = Path.Combine(Directory.CreateTempSubdirectory("cram-deploy-").FullName, "silo.json");
+        File.WriteAllText(path, json);
+        using var _ = JsonDocument.Parse(json);
+
+        Assert.True(ServeArguments.Parse(["--config", path]).Cluster.UsesTls);
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+    }
+
+    /// <summary>Names as Prometheus sees them.</summary>
+    private static HashSet<string> Exported()
+    {
+        var names = new HashSet<string>();
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, _) =>
+        {
+            if (instrument.Meter.Name == CramMetrics.MeterName)
+            {
+                names.Add(instrument is Counter<long> or ObservableCounter<double> ? instrument.Name + "_total" : instrument.Name);
+            }
+        };
+        listener.Start();
+        using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        using var metrics = new CramMetrics(services.GetRequiredService<IMeterFactory>());
+        return names;
+    }
+
+    private static string Root()
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "CramGrains.sln")))
+        {
+            folder = Path.GetDirectoryName(folder);
+        }
+
+        return folder ?? throw new InvalidOperationException("The tests run outside of the repository.");
+    }
+
+    [GeneratedRegex(@"\bcram_[a-z_]+")]
+    private static partial Regex MetricName();
+}

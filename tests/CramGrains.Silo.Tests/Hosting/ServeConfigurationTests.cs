@@ -1,0 +1,85 @@
+using System.Net;
+using CramGrains.Silo.Hosting;
+
+namespace CramGrains.Silo.Tests.Hosting;
+
+public sealed class ServeConfigurationTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("cram-settings-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Parse_ConfigFile_MakesAMember()
+    {
+        var serve = ServeArguments.Parse(["--config", Settings("""
+            {"cram":{"silo":{"Home":"/srv/cram","Machine":"lab-1","HttpPort":9464},"cluster":{"Id":"lab","Redis":"redis:6379"},"runs":{"MaxAttempts":7}}}
+            """)]);
+
+        Assert.Equal(("/srv/cram", "lab-1", 9464), (serve.Silo.Home, serve.Silo.Machine, serve.HttpPort));
+        Assert.True(serve.Cluster.IsMember);
+        Assert.Equal("7", serve.Configuration["cram:runs:MaxAttempts"]);
+    }
+
+    [Fact]
+    public void Parse_CommandLine_WinsOverTheFile()
+    {
+        var serve = ServeArguments.Parse(["--config", Settings("""{"cram":{"silo":{"Home":"/srv/cram","Machine":"lab-1","HttpPort":9464}}}"""), "--machine", "lab-2", "--http-port", "0"]);
+
+        Assert.Equal(("lab-2", 0), (serve.Silo.Machine, serve.HttpPort));
+        Assert.False(serve.Cluster.IsMember);
+    }
+
+    [Theory]
+    [InlineData("""{"cram":{"clutser":{"Redis":"x:1"}}}""", "cram:clutser")]
+    [InlineData("""{"cram":{"cluster":{"Rediss":"x:1"}}}""", "cram:cluster:Rediss")]
+    [InlineData("""{"cram":{"runs":{"MaxAttempt":1}}}""", "cram:runs:MaxAttempt")]
+    [InlineData("""{"cram":{"silo":{"HttpPort":"many"}}}""", "HttpPort")]
+    [InlineData("""{"cram":{"cluster":{"CheckpointCopies":0}}}""", "CheckpointCopies")]
+    [InlineData("""{"cram":{"cluster":{"Id":"two words"}}}""", "cram:cluster:Id")]
+    [InlineData("""{"cram":""", "settings.json")]
+    public void Parse_BadSettings_NamesWhatIsWrong(string json, string named)
+    {
+        var problem = Assert.Throws<StartupException>(() => ServeArguments.Parse(["--home", _folder, "--config", Settings(json)]));
+
+        Assert.Contains(named, problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Parse_NoSuchConfigFile_NamesIt() =>
+        Assert.Contains("/no/such.json", Assert.Throws<StartupException>(() => ServeArguments.Parse(["--home", _folder, "--config", "/no/such.json"])).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Check_OffLoopbackWithNeitherCertificatesNorToken_IsRefused()
+    {
+        var problem = Assert.Throws<StartupException>(() => ClusterMemberCheck.Check(new ClusterMemberOptions { Redis = "r:1" }, IPAddress.Parse("192.0.2.1")));
+
+        Assert.Contains("certificates", problem.Message, StringComparison.Ordinal);
+        Assert.Contains("token", problem.Message, StringComparison.Ordinal);
+        Assert.Contains("AllowInsecure", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Check_OffLoopbackWithATokenAlone_AsksForCertificates()
+    {
+        string token = Path.Combine(_folder, "token");
+        File.WriteAllText(token, new string('a', 32));
+
+        Assert.Contains("certificates", Assert.Throws<StartupException>(
+            () => ClusterMemberCheck.Check(new ClusterMemberOptions { TokenFile = token }, IPAddress.Parse("192.0.2.1"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Check_OffLoopbackNamedInsecure_IsAllowed() => ClusterMemberCheck.Check(new ClusterMemberOptions { AllowInsecure = true }, IPAddress.Parse("192.0.2.1"));
+
+    [Fact]
+    public void Check_CertificateWithoutItsKey_IsRefused() => Assert.Contains("belong together", Assert.Throws<StartupException>(
+        () => ClusterMemberCheck.Check(new ClusterMemberOptions { Certificate = "c.pem" }, IPAddress.Loopback)).Message, StringComparison.Ordinal);
+
+    private string Settings(string json)
+    {
+        string path = Path.Combine(_folder, "settings.json");
+        File.WriteAllText(path, json);
+        return path;
+    }
+}
