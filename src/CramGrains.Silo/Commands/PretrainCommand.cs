@@ -145,7 +145,7 @@ internal static class PretrainCommand
         const string Unknown = "its peak is not known";
         return FormattableString.Invariant($"""
             {result.Outcome}: {result.OptimizerSteps} optimizer steps, {result.TokensSeen:N0} tokens in {result.Compute.Seconds:0.0} s, {result.TokensPerSecond:N0} tokens/s on {result.Device} ({result.Engine})
-            compute   {result.Compute.Exaflop:0.######} exaFLOP of model operations; peak in that time {(result.Compute.PeakExaflop is { } peak ? FormattableString.Invariant($"{peak:0.####} exaFLOP, MFU {100 * result.Compute.ModelFlopsUtilization:0.0} %") : Unknown)}
+            compute   {result.Compute.Exaflop:G4} exaFLOP of model operations; peak in that time {(result.Compute.PeakExaflop is { } peak ? FormattableString.Invariant($"{peak:G4} exaFLOP, MFU {100 * result.Compute.ModelFlopsUtilization:0.0} %") : Unknown)}
             held-out  {result.HeldOutLossInitial:0.000} -> {result.HeldOutLoss:0.000} nats, {result.Parameters:N0} parameters
             {result.Checkpoint}
             """);
