@@ -136,12 +136,18 @@ internal sealed partial class SupplyingWorkerHost(
     {
         private readonly CancellationTokenSource _stop = new();
         private readonly Lock _gate = new();
+        private volatile bool _starting;
+        private volatile bool _started;
 
         public Task Work { get; set; } = Task.CompletedTask;
 
         public (string Target, string What)? WaitsFor { get; set; }
 
-        public bool Started { get; private set; }
+        public bool Started
+        {
+            get => _started;
+            private set => _started = value;
+        }
 
         public (TerminationReason Reason, string Message)? Ended { get; set; }
 
@@ -149,7 +155,8 @@ internal sealed partial class SupplyingWorkerHost(
 
         public void Dispose() => _stop.Dispose();
 
-        /// <summary>Starts the worker unless it was stopped before; after that only the worker itself can be stopped.</summary>
+        /// <summary>Starts the worker unless it was stopped before; from then on only the worker itself can be stopped.</summary>
+        /// <remarks>It has started only when its process is there to be found: said earlier, whoever looks would find none and start a second one.</remarks>
         public async Task StartAsync(Func<Task> start)
         {
             lock (_gate)
@@ -159,18 +166,26 @@ internal sealed partial class SupplyingWorkerHost(
                     return;
                 }
 
-                Started = true;
+                _starting = true;
             }
 
-            await start();
+            try
+            {
+                await start();
+                Started = true;
+            }
+            finally
+            {
+                _starting = false;
+            }
         }
 
-        /// <returns>False when the worker has started, or the end has been told already.</returns>
+        /// <returns>False when the worker is being started or has started, or the end has been told already.</returns>
         public bool TryEnd(TerminationReason reason, string message)
         {
             lock (_gate)
             {
-                if (Started || Ended is not null)
+                if (_starting || Started || Ended is not null)
                 {
                     return false;
                 }

@@ -13,13 +13,25 @@ internal sealed class ProcessWorkerHost(WorkerCommandLine commandLine) : IWorker
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(40);
     private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(30);
     private readonly WorkerClient _socket = new();
+    private readonly Lock _starts = new();
     private readonly ConcurrentDictionary<string, long> _silentSince = new();
 
     public Task StartAsync(WorkerAssignment assignment, CancellationToken cancellationToken)
     {
+        // Starting a process takes a moment, and on a busy machine long enough for somebody to ask again.
+        lock (_starts)
+        {
+            Start(assignment);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private void Start(WorkerAssignment assignment)
+    {
         if (ReadIdentity(assignment) is not null || ReadStatus(assignment) is not null)
         {
-            return Task.CompletedTask; // one folder, one worker: alive or ended, it is not started twice
+            return; // one folder, one worker: alive or ended, it is not started twice
         }
 
         string file = Path.Combine(assignment.WorkFolder, "assignment.json");
@@ -38,7 +50,6 @@ internal sealed class ProcessWorkerHost(WorkerCommandLine commandLine) : IWorker
         // Should this silo die before the next line, the worker's own status file and its device lock still tell of it.
         ProcessIdentity identity = ProcessIdentity.Of(process.Id) ?? new ProcessIdentity(process.Id, -1, "");
         AtomicFile.WriteText(IdentityFile(assignment), JsonSerializer.Serialize(identity, WorkerJson.Options));
-        return Task.CompletedTask;
     }
 
     public async Task<WorkerStatus?> PollAsync(WorkerAssignment assignment, CancellationToken cancellationToken)
