@@ -113,8 +113,9 @@ public sealed class SchedulingTests
         await lab.SubmitAsync(Requests.Submit(lab, "r-2") with { After = "r-1" });
         await lab.UntilAsync("r-2", v => v.Message == "waits for r-1 to succeed; that one is pretraining", "it says what it waits for");
 
+        ScriptedWorker first = await lab.WorkerAsync(WorkerJob.Pretrain);
         lab.Workers.Script = w => w.Complete();
-        lab.Workers.Workers.Last(w => w.Assignment.Job == WorkerJob.Pretrain).Complete();
+        first.Complete();
 
         await lab.UntilAsync("r-2", RunState.Succeeded);
     }

@@ -36,6 +36,9 @@ internal interface IRunSurroundings
     /// <summary>Looks less often from now on: whatever the run waits for will wake it.</summary>
     void LookRarely();
 
+    /// <summary>Goes on with a fresh reading of the state: this one may have been overtaken without noticing, since it has written nothing for long.</summary>
+    void ReadAgain();
+
     /// <summary>Looks often again.</summary>
     void LookOften();
 

@@ -31,6 +31,12 @@ internal sealed partial class RunGrain
 
     void IRunSurroundings.LookRarely() => Pause();
 
+    void IRunSurroundings.ReadAgain()
+    {
+        DeactivateOnIdle();
+        GrainFactory.GetGrain<IWorkOwner>(this.GetGrainId()).WakeAsync().Ignore(); // it reaches the next activation
+    }
+
     void IRunSurroundings.LookOften() => Resume();
 
     void IRunSurroundings.Note(string text) => _logs.Write(RunId, _clock.UtcNow, text);

@@ -16,7 +16,9 @@ namespace CramGrains.Silo.Runs;
 /// <param name="clock">The clock.</param>
 internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, RunOptions options, SiloClock clock)
 {
+    private static readonly TimeSpan ReadAgainAfter = TimeSpan.FromMinutes(1);
     private DateTimeOffset? _estimatedStart;
+    private long? _waitsSince;
 
     /// <summary>Progress of the current phase.</summary>
     public RunProgress? Progress { get; private set; } = state.Progress;
@@ -90,8 +92,23 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
 
     private Task<bool> RestAsync()
     {
-        world.LookRarely();
+        LookRarely();
         return Task.FromResult(false);
+    }
+
+    /// <summary>
+    /// Waits. Whoever waits writes nothing, and so would never learn that a command was recorded by another activation, on a machine that had been taken for
+    /// dead; now and then it reads its state again.
+    /// </summary>
+    private void LookRarely()
+    {
+        world.LookRarely();
+        _waitsSince ??= clock.Time.GetTimestamp();
+        if (clock.Time.GetElapsedTime(_waitsSince.Value) > ReadAgainAfter)
+        {
+            _waitsSince = null;
+            world.ReadAgain();
+        }
     }
 
     private async Task<bool> BeginAsync()
@@ -160,6 +177,7 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
         state.History.Add(new RunHistoryEntry(clock.UtcNow, next, message));
         Progress = null;
         _estimatedStart = null;
+        _waitsSince = null;
         await world.SaveAsync();
         Announce(message);
         return true;
@@ -194,7 +212,7 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
 
     private bool Wait(string why, DateTimeOffset? estimatedStart)
     {
-        world.LookRarely();
+        LookRarely();
         bool changed = _estimatedStart != estimatedStart;
         _estimatedStart = estimatedStart;
         if (!Show(why, Progress) && changed)

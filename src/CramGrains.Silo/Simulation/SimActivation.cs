@@ -23,6 +23,13 @@ internal abstract class SimActivation(SimCluster cluster, SimMachine machine, st
     /// <summary>Reads the state and starts what goes on by itself.</summary>
     public abstract void Activate();
 
+    /// <summary>Ends this activation; the next call makes another.</summary>
+    protected void LetGo()
+    {
+        GaveWay = true;
+        Cluster.Forget(this);
+    }
+
     /// <summary>Runs a turn when those before it are done.</summary>
     public void Enqueue(Func<Task> turn)
     {
@@ -77,8 +84,7 @@ internal abstract class SimActivation(SimCluster cluster, SimMachine machine, st
         }
         catch
         {
-            GaveWay = true;
-            Cluster.Forget(this);
+            LetGo();
             throw;
         }
     }

@@ -83,6 +83,12 @@ internal sealed class SimRun(SimCluster cluster, SimMachine machine, string key)
 
     void IRunSurroundings.LookRarely() => _lookAgainAt = Cluster.World.Now + 5000;
 
+    void IRunSurroundings.ReadAgain()
+    {
+        LetGo();
+        Cluster.CallAsync(Machine, Key, SimScheduler.Done<SimRun>(r => r.Wake())).Ignore();
+    }
+
     void IRunSurroundings.LookOften() => _lookAgainAt = 0;
 
     void IRunSurroundings.Note(string text) => Cluster.World.Say($"{RunId}: {text}");

@@ -6,7 +6,7 @@ namespace CramGrains.Silo.Tests.Simulation;
 public sealed class SimulationTests
 {
     private const int Seeds = 1000;
-    private const int SeedsForSabotage = 200;
+    private const int SeedsForSabotage = 2000;
 
     [Fact]
     public void Run_ThousandSeeds_EveryInvariantHolds()
