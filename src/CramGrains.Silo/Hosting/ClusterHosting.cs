@@ -44,6 +44,7 @@ internal static class ClusterHosting
             // A grain may have several states, so the name is part of the key.
             storage.GetStorageKey = (name, grain) => $"{options.Id}/state/{name}/{grain}";
         });
+        ReadableStorage.Wrap(builder.Services, SiloHosting.StorageName);
         return builder;
     }
 

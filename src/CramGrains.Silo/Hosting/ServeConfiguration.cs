@@ -15,6 +15,7 @@ internal static class ServeConfiguration
         ["runs"] = typeof(RunOptions),
         ["devices"] = typeof(DeviceOptions),
         ["artefacts"] = typeof(ArtefactOptions),
+        ["scheduling"] = typeof(Scheduling.SchedulingOptions),
         ["retention"] = typeof(RetentionOptions),
     };
 

@@ -13,9 +13,12 @@ internal sealed class StoreErrors : IIncomingGrainCallFilter
         }
         catch (Exception problem) when (IsOfTheStore(problem))
         {
-            throw new OrleansException($"the cluster's store failed ({problem.Message}); nothing was acknowledged, so asking again is safe");
+            throw Readable(problem);
         }
     }
+
+    internal static OrleansException Readable(Exception problem) =>
+        new($"the cluster's store failed ({problem.Message}); nothing was acknowledged, so asking again is safe");
 
     /// <summary>Redis' own errors, and those of the three packages that keep things in it. A conflict of versions is none of these.</summary>
     internal static bool IsOfTheStore(Exception problem) =>

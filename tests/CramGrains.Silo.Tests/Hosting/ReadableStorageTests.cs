@@ -1,0 +1,45 @@
+using CramGrains.Silo.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Storage;
+using StackExchange.Redis;
+
+namespace CramGrains.Silo.Tests.Hosting;
+
+public sealed class ReadableStorageTests
+{
+    [Fact]
+    public async Task ReadState_StoreIsAway_IsAnErrorThatClientsHaveATypeFor()
+    {
+        var storage = Wrapped(new RedisConnectionException(ConnectionFailureType.UnableToConnect, "no connection to 127.0.0.1:6379"));
+
+        var problem = await Assert.ThrowsAsync<OrleansException>(() => storage.ReadStateAsync("run", GrainId.Create("run", "r-1"), new GrainState<string>()));
+
+        Assert.Contains("no connection to 127.0.0.1:6379", problem.Message, StringComparison.Ordinal);
+        Assert.Contains("asking again is safe", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WriteState_AnotherHasWritten_StaysAConflict()
+    {
+        var storage = Wrapped(new InconsistentStateException("version 2 is stored, version 1 was read"));
+
+        await Assert.ThrowsAsync<InconsistentStateException>(() => storage.WriteStateAsync("run", GrainId.Create("run", "r-1"), new GrainState<string>()));
+    }
+
+    private static IGrainStorage Wrapped(Exception failure)
+    {
+        var services = new ServiceCollection();
+        services.AddKeyedSingleton<IGrainStorage>("cram", (_, _) => new FailingStorage(failure));
+        ReadableStorage.Wrap(services, "cram");
+        return services.BuildServiceProvider().GetRequiredKeyedService<IGrainStorage>("cram");
+    }
+
+    private sealed class FailingStorage(Exception failure) : IGrainStorage
+    {
+        public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => Task.FromException(failure);
+
+        public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => Task.FromException(failure);
+
+        public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => Task.FromException(failure);
+    }
+}
