@@ -56,7 +56,7 @@ internal static partial class RecipeRules
             Source($"corpus.sources.{index}", source, rules);
         }
 
-        rules.Within("corpus.vocabulary_size", corpus.VocabularySize, 32, 65_536, "Token ids are stored in 16 bits.");
+        rules.Within("corpus.vocabulary_size", corpus.VocabularySize, 32, 1_048_576, "Up to 65,536 ids take two bytes each, more take four.");
         rules.Within("corpus.sequence_length", corpus.SequenceLength, 8, 8192);
         rules.Above("corpus.held_out_fraction", corpus.HeldOutFraction, 0, 0.5);
         rules.AtLeast("corpus.minimum_document_characters", corpus.MinimumDocumentCharacters, 0);

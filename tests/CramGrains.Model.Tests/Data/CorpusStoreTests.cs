@@ -1,4 +1,5 @@
 using CramGrains.Model.Data;
+using CramGrains.Model.Recipes;
 
 namespace CramGrains.Model.Tests.Data;
 
@@ -18,6 +19,32 @@ public sealed class CorpusStoreTests
         Assert.Equal(expected, manifest.TrainingTokens + manifest.HeldOutTokens + manifest.DroppedTokens);
         Assert.Equal(manifest.TrainingTokens, corpus.Training.Count * 16);
         Assert.Equal(manifest.HeldOutTokens, corpus.HeldOut.Count * 16);
+    }
+
+    [Fact]
+    public void Open_VocabularyBeyondSixteenBits_StoresFourBytesATokenAndLosesNone()
+    {
+        const int size = 66_000;
+        using var rig = new CorpusRig { Recipe = new([], TextNormalizerKind.Crammed, size, SequenceLength: 16, HeldOutFraction: 0.1) };
+        var random = new Random(1);
+        var documents = Enumerable.Range(0, 2_000).Select(_ => string.Join(' ', Enumerable.Range(0, 40).Select(_ => random.GetString("abcdefghijklmnopqrstuvwxyz", 7)))).ToList();
+        File.WriteAllText(rig.Source, string.Join("\n\n", documents) + "\n");
+
+        var manifest = rig.Prepare();
+
+        Assert.Equal((size, 4), (manifest.VocabularySize, manifest.TokenBytes));
+        using var corpus = rig.Open(manifest);
+        var expected = documents.Sum(document => corpus.Encoder.Encode(document).Count + 1L);
+        Assert.Equal(expected, manifest.TrainingTokens + manifest.HeldOutTokens + manifest.DroppedTokens);
+        var row = new int[16];
+        var largest = 0;
+        for (long r = 0; r < corpus.Training.Count; r++)
+        {
+            corpus.Training.CopyRow(r, row);
+            largest = Math.Max(largest, row.Max());
+        }
+
+        Assert.InRange(largest, 65_536, size - 1);
     }
 
     [Fact]
