@@ -105,6 +105,7 @@ internal sealed class SiloProcess(string machine, string home, string settings, 
         }
 
         _process?.Dispose();
+        _process = null; // a lab disposes of silos that a test has disposed of
     }
 
     private static void KillQuietly(int processId)
