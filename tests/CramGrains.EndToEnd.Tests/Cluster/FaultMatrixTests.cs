@@ -270,7 +270,8 @@ public sealed class FaultMatrixTests
         }
 
         Assert.Single(lab.Silos.SelectMany(silo => Folders(silo, "preparing")).SelectMany(Directory.GetDirectories));
-        Assert.Equal(2, lab.Silos.Count(silo => Folders(silo, "corpora").Any(path => !Path.GetFileName(path).StartsWith('.'))));
+        // Those that train have it, and those that keep copies of the checkpoints may.
+        Assert.InRange(lab.Silos.Count(silo => Folders(silo, "corpora").Any(path => !Path.GetFileName(path).StartsWith('.'))), 2, 3);
     }
 
     [Fact]
