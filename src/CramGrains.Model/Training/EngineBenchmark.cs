@@ -24,7 +24,7 @@ public sealed record EngineMeasurement(
 public static class EngineBenchmark
 {
     // Microbatches in flight before each wait: training waits as rarely, so the host's work overlaps the device's.
-    private const int InFlight = 4, WarmUps = 2;
+    private const int WarmUps = 2;
 
     /// <summary>Makes the engine, warms it up and measures.</summary>
     /// <param name="recipe">The run; its microbatch size is what is measured.</param>
@@ -42,11 +42,11 @@ public static class EngineBenchmark
         long started = Stopwatch.GetTimestamp();
         using IPretrainingEngine engine = Create(recipe, vocabularySize, device, fused, cacheFolder);
         MaskedMicrobatch microbatch = RandomMicrobatch(recipe, vocabularySize, seed: 0);
-        Run(() => engine.Accumulate(microbatch, 1), 1);
-        Run(() => engine.Step(1e-3), 1);
+        DeviceTiming.Run(() => engine.Accumulate(microbatch, 1), 1);
+        DeviceTiming.Run(() => engine.Step(1e-3), 1);
         double firstStep = Stopwatch.GetElapsedTime(started).TotalSeconds;
         (double pass, double speed) = Passes(engine, recipe, samples);
-        double step = Median(samples, () => engine.Step(1e-3));
+        double step = DeviceTiming.Median(samples, WarmUps, () => engine.Step(1e-3));
         return new(engine.Name, device.ToString(), microbatch.Rows, pass, speed, step, firstStep, (engine as FusedEngine)?.AllocatedBytes,
             recipe.Training.Precision == PrecisionKind.Float8 ? "float8" : Precision.ComputeType(recipe.Training.Precision, device).ToString().ToLowerInvariant());
     }
@@ -55,7 +55,7 @@ public static class EngineBenchmark
     internal static (double Milliseconds, double TokensPerSecond) Passes(IPretrainingEngine engine, Recipe recipe, int samples)
     {
         MaskedMicrobatch microbatch = RandomMicrobatch(recipe, recipe.Corpus.VocabularySize, seed: 0);
-        double pass = Median(samples, () => engine.Accumulate(microbatch, 1.0 / InFlight));
+        double pass = DeviceTiming.Median(samples, WarmUps, () => engine.Accumulate(microbatch, 1.0 / DeviceTiming.InFlight));
         return (pass, (long)microbatch.Rows * microbatch.SequenceLength / pass * 1e3);
     }
 
@@ -88,26 +88,5 @@ public static class EngineBenchmark
         }
 
         return microbatch;
-    }
-
-    private static double Median(int samples, Func<torch.Tensor> work)
-    {
-        Run(work, WarmUps * InFlight);
-        double[] ms = [.. Enumerable.Range(0, samples).Select(_ => Run(work, InFlight) / InFlight).Order()];
-        return ms[ms.Length / 2];
-    }
-
-    private static double Run(Func<torch.Tensor> work, int times)
-    {
-        using var scope = torch.NewDisposeScope();
-        long started = Stopwatch.GetTimestamp();
-        torch.Tensor last = work();
-        for (int i = 1; i < times; i++)
-        {
-            last = work();
-        }
-
-        last.item<float>(); // sync
-        return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
     }
 }

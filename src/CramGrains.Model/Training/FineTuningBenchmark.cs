@@ -21,7 +21,7 @@ public sealed record FineTuningMeasurement(
 /// <summary>Times fine-tuning on random tokens.</summary>
 public static class FineTuningBenchmark
 {
-    private const int InFlight = 4, WarmUps = 3, Outputs = 2;
+    private const int WarmUps = 3, Outputs = 2;
 
     /// <summary>Makes the engine with fresh weights, warms it up and measures.</summary>
     /// <param name="recipe">Its architecture and fine-tuning setting.</param>
@@ -49,10 +49,10 @@ public static class FineTuningBenchmark
         int batch = recipe.FineTuning.BatchSize, most = engine.MaximumRows;
         EncodedExamples examples = Random(Math.Max(batch, most), length, vocabularySize);
         int[] rows = [.. Enumerable.Range(0, batch)], all = [.. Enumerable.Range(0, most)];
-        Run(() => engine.Step(examples, rows, 1e-5), 1);
-        Run(() => engine.Step(examples, rows, 1e-5), 1);
+        DeviceTiming.Run(() => engine.Step(examples, rows, 1e-5), 1);
+        DeviceTiming.Run(() => engine.Step(examples, rows, 1e-5), 1);
         double first = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        double step = Median(samples, () => engine.Step(examples, rows, 1e-5)), forward = Median(samples, () => engine.Outputs(examples, all).max());
+        double step = DeviceTiming.Median(samples, WarmUps, () => engine.Step(examples, rows, 1e-5)), forward = DeviceTiming.Median(samples, WarmUps, () => engine.Outputs(examples, all).max());
         return new(engine.Name, device.ToString(), batch, length, step, forward, most, first);
     }
 
@@ -63,27 +63,6 @@ public static class FineTuningBenchmark
         int[][] ids = [.. Enumerable.Range(0, count).Select(i => Enumerable.Range(0, i == 0 ? length : random.Next(Math.Max(2, length / 4), length + 1))
             .Select(_ => random.Next(SpecialTokens.FirstWord, vocabularySize)).ToArray())];
         return new EncodedExamples(ids, [.. ids.Select(_ => (double)random.Next(Outputs))], length);
-    }
-
-    private static double Median(int samples, Func<torch.Tensor> work)
-    {
-        Run(work, WarmUps * InFlight);
-        double[] ms = [.. Enumerable.Range(0, samples).Select(_ => Run(work, InFlight) / InFlight).Order()];
-        return ms[ms.Length / 2];
-    }
-
-    private static double Run(Func<torch.Tensor> work, int times)
-    {
-        using var scope = torch.NewDisposeScope();
-        long started = Stopwatch.GetTimestamp();
-        torch.Tensor last = work();
-        for (int i = 1; i < times; i++)
-        {
-            last = work();
-        }
-
-        last.item<float>(); // sync
-        return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
     }
 
     /// <summary>A vocabulary of which only the size matters.</summary>
