@@ -6,7 +6,7 @@ namespace CramGrains.Model.Training;
 /// <summary>How benchmarks time work on a device: wall clock, host preparation included, several pieces in flight between waits, as training keeps them.</summary>
 internal static class DeviceTiming
 {
-    /// <summary>Pieces of work between two waits.</summary>
+    /// <summary>Pieces of work between two waits: training waits as rarely, so the host's work overlaps the device's.</summary>
     public const int InFlight = 4;
 
     /// <summary>Median milliseconds of one piece over samples of <see cref="InFlight"/> each, after so many samples of warm-up.</summary>

@@ -23,7 +23,6 @@ public sealed record EngineMeasurement(
 /// <summary>Times an engine on random tokens; the loss does not matter, the arithmetic is the same.</summary>
 public static class EngineBenchmark
 {
-    // Microbatches in flight before each wait: training waits as rarely, so the host's work overlaps the device's.
     private const int WarmUps = 2;
 
     /// <summary>Makes the engine, warms it up and measures.</summary>

@@ -1,0 +1,131 @@
+using CramGrains.Interfaces.Runs;
+
+namespace CramGrains.Silo.Scheduling;
+
+/// <summary>How leases are given, taken back, ended and looked after.</summary>
+internal sealed partial class SchedulerDesk
+{
+    /// <summary>Plans where something has changed, and makes what was planned durable before anybody hears of it.</summary>
+    private async Task PlanAsync(bool save, string? asking = null)
+    {
+        _changed |= save;
+        List<ScheduledItem> granted = [];
+        List<ScheduledItem> evicted = [];
+        if ((_changed || clock.Time.GetElapsedTime(_plannedAt).TotalSeconds >= options.ReplanSeconds) && !Settling)
+        {
+            SchedulerPlan plan = Planner.Plan(Snapshot());
+            _waits = plan.Waits;
+            (_changed, _plannedAt) = (false, clock.Time.GetTimestamp());
+            granted = [.. plan.Assignments.Select(a => Grant(a.ItemId, a.DeviceId))];
+            evicted = [.. plan.Preemptions.Select(p => Evict(p.VictimItemId, TerminationReason.Preempted, p.ForItemId)), .. EvictDrained()];
+        }
+
+        if (save || granted.Count + evicted.Count > 0)
+        {
+            foreach ((string deviceId, DateTimeOffset at) in _lastReport)
+            {
+                if (state.Devices.TryGetValue(deviceId, out KnownDevice? device))
+                {
+                    device.LastReport = at;
+                }
+            }
+
+            await SaveAsync();
+        }
+
+        foreach (ScheduledItem item in granted)
+        {
+            Leased?.Invoke(item.Item.ItemId, item.DeviceId!, item.LeaseEpoch);
+            if (item.Item.ItemId != asking)
+            {
+                effects.Wake(item.Item.Owner);
+            }
+        }
+
+        foreach (ScheduledItem item in evicted)
+        {
+            Evicted?.Invoke(item.Item.ItemId, item.DeviceId!, item.Evict);
+            effects.Evict(item.DeviceId!, item.LeaseEpoch, item.Evict);
+        }
+    }
+
+    private Task SaveAsync() => save();
+
+    private bool Settling => _settles && clock.Time.GetElapsedTime(_startedAt).TotalSeconds < options.SettleSeconds;
+
+    private ScheduledItem Grant(string itemId, string deviceId)
+    {
+        WorkItem item = _waiting[itemId].Item;
+        _waiting.Remove(itemId);
+        _leases[itemId] = (clock.Time.GetTimestamp(), ++_version);
+        var lease = new ScheduledItem { Item = item, DeviceId = deviceId, LeaseEpoch = ++state.LastEpoch, GrantedAt = clock.UtcNow };
+        state.Items[itemId] = lease;
+        return lease;
+    }
+
+    private ScheduledItem Evict(string itemId, TerminationReason reason, string? forItem)
+    {
+        ScheduledItem lease = state.Items[itemId];
+        (lease.Evict, lease.EvictFor) = (reason, forItem);
+        return lease;
+    }
+
+    private List<ScheduledItem> EvictDrained() =>
+        [.. state.Items.Values
+            .Where(i => i.DeviceId is not null && i.Evict == TerminationReason.None
+                && state.DeviceOrders.GetValueOrDefault(i.DeviceId)?.Kind == Interfaces.Devices.DeviceCommandKind.DrainNow)
+            .Select(i => i.Item.ItemId).ToList().Select(id => Evict(id, TerminationReason.Drained, null))];
+
+    /// <summary>Ends a lease and adds its time to its user's.</summary>
+    private void End(ScheduledItem item)
+    {
+        state.Items.Remove(item.Item.ItemId);
+        _leases.Remove(item.Item.ItemId);
+        _changed = true;
+        if (item.DeviceId is not null && item.Item.Policy?.User is { } user && item.Item.Job != Worker.WorkerJob.PrepareCorpus)
+        {
+            if (!state.Usage.TryGetValue(user, out UserUsage? usage))
+            {
+                state.Usage[user] = usage = new UserUsage { At = clock.UtcNow };
+            }
+
+            usage.Add(clock.UtcNow - item.GrantedAt, clock.UtcNow, HalfLife);
+        }
+    }
+
+    /// <summary>What was told and may not have been heard is told again; a lease of which its owner may not know is asked after.</summary>
+    private void LookAfter(string deviceId)
+    {
+        if (LeaseOf(deviceId) is not { } lease)
+        {
+            return;
+        }
+
+        if (lease.Evict != TerminationReason.None)
+        {
+            effects.Evict(deviceId, lease.LeaseEpoch, lease.Evict);
+        }
+
+        (long auditedAt, long version) = _leases.GetValueOrDefault(lease.Item.ItemId, (_startedAt, 0));
+        if (clock.Time.GetElapsedTime(auditedAt).TotalSeconds >= options.AuditSeconds)
+        {
+            _leases[lease.Item.ItemId] = (clock.Time.GetTimestamp(), version);
+            effects.Audit(lease.Item.Owner, lease.Item.ItemId, lease.LeaseEpoch, version);
+        }
+    }
+
+    private void ForgetSilentOwners()
+    {
+        foreach (WaitingItem silent in _waiting.Values.Where(w => clock.Time.GetElapsedTime(w.AskedAt).TotalSeconds > options.ForgetAfterSeconds).ToList())
+        {
+            _waiting.Remove(silent.Item.ItemId);
+            _changed = true;
+        }
+    }
+
+    private ScheduledItem? Lease(string itemId) => state.Items.GetValueOrDefault(itemId) is { DeviceId: not null } lease ? lease : null;
+
+    private ScheduledItem? LeaseOf(string deviceId) => state.Items.Values.FirstOrDefault(i => i.DeviceId == deviceId);
+
+    private TimeSpan HalfLife => TimeSpan.FromHours(options.FairShareHalfLifeHours);
+}
