@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace CramGrains.Model.Cuda;
 
-/// <summary>The stages as kernels of this folder and cuBLASLt products: bfloat16 activations, float32 for the rest.</summary>
+/// <summary>The stages as kernels of this folder and cuBLASLt products: bfloat16 activations, or float16 ones, and float32 for the rest.</summary>
 internal sealed unsafe class CudaStages : Stages
 {
     private const int RowsPerBlock = 8, SquareBlocks = 1024, PositionBlocks = 256, StagingSlots = 3;
@@ -15,7 +15,7 @@ internal sealed unsafe class CudaStages : Stages
     private readonly Dictionary<string, CudaKernel> _kernels;
     private readonly CudaRecorder _recorder;
     private readonly string? _cacheFolder;
-    private readonly int _classes, _headWidth;
+    private readonly int _classes, _headWidth, _type;
     private readonly GemmRunner _products;
     private readonly int _normBlocks, _streamBlocks;
     private readonly Tensor _normPartials, _normOffsets, _squares, _positionPartials, _embeddingPartials;
@@ -24,6 +24,7 @@ internal sealed unsafe class CudaStages : Stages
     private Tensor? _matrices;
     private Float8State? _matricesOf;
     private ParameterLayout? _normLayout;
+    private PlainStages? _plain;
     private int _slot;
 
     /// <param name="shape">The encoder.</param>
@@ -34,11 +35,13 @@ internal sealed unsafe class CudaStages : Stages
     /// <param name="headWidth">Width of a classification head, 0 for none.</param>
     /// <param name="classes">Its outputs.</param>
     /// <param name="float8">Also the kernels that write FP8 copies.</param>
-    public CudaStages(EncoderShape shape, Device device, CudaDevice cuda, int tokens, string? cacheFolder, int headWidth = 0, int classes = 0, bool float8 = false) : base(shape, device)
+    /// <param name="half">float16 in place of bfloat16.</param>
+    public CudaStages(EncoderShape shape, Device device, CudaDevice cuda, int tokens, string? cacheFolder, int headWidth = 0, int classes = 0, bool float8 = false, bool half = false) : base(shape, device)
     {
         (_device, _cacheFolder, _headWidth, _classes) = (cuda, cacheFolder, headWidth, classes);
+        (Working, _type) = half ? (float16, CublasLt.Float16) : (bfloat16, CublasLt.Bfloat16);
         _recorder = new CudaRecorder(cuda);
-        _kernels = new(KernelLibrary.Load(cuda, [.. Requests(shape, headWidth, classes), .. SequenceRequests(shape, shape.Sequence, headWidth > 0, float8), .. float8 ? Float8Requests(shape) : []], cacheFolder));
+        _kernels = new(Load([.. Requests(shape, headWidth, classes), .. SequenceRequests(shape, shape.Sequence, headWidth > 0, float8), .. float8 ? Float8Requests(shape) : []]));
         _products = new GemmRunner(cuda, device, cacheFolder);
         AllocatedBytes += GemmRunner.Bytes;
         // layernorm_backward fits twice on a multiprocessor; the optimizer's kernels eight times.
@@ -56,7 +59,7 @@ internal sealed unsafe class CudaStages : Stages
         }
     }
 
-    public override ScalarType Working => bfloat16;
+    public override ScalarType Working { get; }
 
     public override ScalarType Master => float32;
 
@@ -69,7 +72,7 @@ internal sealed unsafe class CudaStages : Stages
             base.Sequence = value;
             if (_kernels is not null && !_kernels.ContainsKey(At("attention_forward")))
             {
-                foreach ((string key, CudaKernel kernel) in KernelLibrary.Load(_device, SequenceRequests(Shape, value, _headWidth > 0, float8: false), _cacheFolder))
+                foreach ((string key, CudaKernel kernel) in Load(SequenceRequests(Shape, value, _headWidth > 0, float8: false)))
                 {
                     _kernels.Add(key, kernel);
                 }
@@ -99,7 +102,7 @@ internal sealed unsafe class CudaStages : Stages
             new("embedding_long", 256, 0, cols),
             new("gradient_squares", 256),
             new("adamw", 256),
-            new("to_bf16", 256),
+            new("to_working", 256),
         ];
     }
 
@@ -184,13 +187,13 @@ internal sealed unsafe class CudaStages : Stages
 
     // Row-major matrices are column-major transposed ones: each product below is written for the transposes.
     public override void Linear(Tensor x, Tensor w, Tensor y, Tensor? residual, int rows, int n, int k) =>
-        Multiply(new(true, false, n, rows, k, CublasLt.Bfloat16, CublasLt.Bfloat16, y.dtype == float32 ? CublasLt.Float32 : CublasLt.Bfloat16, residual is not null), w, x, residual ?? y, y);
+        Multiply(new(true, false, n, rows, k, _type, _type, y.dtype == float32 ? CublasLt.Float32 : _type, residual is not null), w, x, residual ?? y, y);
 
     public override void LinearInputGradient(Tensor dy, Tensor w, Tensor dx, int rows, int n, int k) =>
-        Multiply(new(false, false, k, rows, n, CublasLt.Bfloat16, CublasLt.Bfloat16, CublasLt.Bfloat16, false), w, dy, dx, dx);
+        Multiply(new(false, false, k, rows, n, _type, _type, _type, false), w, dy, dx, dx);
 
     public override void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k) =>
-        Multiply(new(false, true, k, n, rows, CublasLt.Bfloat16, CublasLt.Bfloat16, CublasLt.Float32, accumulate), x, dy, dw, dw);
+        Multiply(new(false, true, k, n, rows, _type, _type, CublasLt.Float32, accumulate), x, dy, dw, dw);
 
     public override void TurnHeads(Tensor qkv, Tensor angles, Tensor? scales, int rows)
     {
@@ -255,6 +258,14 @@ internal sealed unsafe class CudaStages : Stages
 
     public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor? dqkv, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
     {
+        if (_kernels[At("attention_backward")].SharedBytes > _device.SharedBytes)
+        {
+            // A Turing GPU's blocks have 64 KiB, and with 128 tokens the gradient needs 96: the plain stage does it, with tensors of [B, H, S, S].
+            (_plain ??= new PlainStages(Shape, Device, Working, Master)).Sequence = Sequence;
+            _plain.AttentionBackward(qkv, lengths, output, lse, doutput, dqkv, batch, dropout, copy);
+            return;
+        }
+
         DropoutSite drop = dropout.GetValueOrDefault();
         Launch(
             At("attention_backward") + Variant(dropout, copy), new Grid(Shape.Heads, batch), qkv, lengths, output, lse, doutput, dqkv, Shape.Heads,
@@ -341,7 +352,7 @@ internal sealed unsafe class CudaStages : Stages
             s.Skipped.From / 4, s.Skipped.To / 4);
     }
 
-    public override void RefreshWorking(FlatParameters p) => Launch("to_bf16", _streamBlocks, p.Masters, p.Working, p.Layout.Total / 4);
+    public override void RefreshWorking(FlatParameters p) => Launch("to_working", _streamBlocks, p.Masters, p.Working, p.Layout.Total / 4);
 
     protected override void Dispose(bool disposing)
     {
@@ -349,6 +360,7 @@ internal sealed unsafe class CudaStages : Stages
         {
             _device.Driver.Synchronize(0);
             _recorder.Dispose();
+            _plain?.Dispose();
             _products.Dispose();
             for (int i = 0; i < StagingSlots; i++)
             {
@@ -365,6 +377,9 @@ internal sealed unsafe class CudaStages : Stages
 
     private void MultiplyScaled(GemmShape shape, Tensor a, Tensor scaleA, Float8Copy b, Tensor c, Tensor d) => _products.MultiplyScaled(
         shape, TensorPointer.Of(a), TensorPointer.Of(scaleA), TensorPointer.Of(b.Data), TensorPointer.Of(b.Inverse), TensorPointer.Of(c), shape.Accumulates ? 1 : 0, TensorPointer.Of(d));
+
+    private IReadOnlyDictionary<string, CudaKernel> Load(IEnumerable<KernelRequest> requests) =>
+        KernelLibrary.Load(_device, [.. requests.Select(r => Working == float16 ? r with { Macros = [.. r.Macros, ("FP16", 1)] } : r)], _cacheFolder);
 
     private string At(string kernel) => $"{kernel}.{Sequence}";
 

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace CramGrains.Model.Cuda;
 
 /// <summary>The fast engine for the crammed BERT (paper section 4): explicit forward and backward passes over preallocated buffers, without autograd.</summary>
-/// <remarks>Differs from the plain model: the residual stream and its gradient are bfloat16; only masked rows go through the final norm.</remarks>
+/// <remarks>Differs from the plain model: the residual stream and its gradient are bfloat16 (or float16); only masked rows go through the final norm.</remarks>
 public sealed partial class FusedEngine : IPretrainingEngine
 {
     private readonly EncoderShape _shape;
@@ -19,6 +19,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
     private readonly FusedEncoder _encoder;
     private readonly Float8State? _float8;
     private readonly Muon? _muon;
+    private readonly LossScale? _lossScale;
     private readonly Tensor _loss, _norm, _stepTensor;
     private readonly double _clip;
     private readonly float _zLoss;
@@ -39,8 +40,9 @@ public sealed partial class FusedEngine : IPretrainingEngine
         _float8 = training.Precision == PrecisionKind.Float8 ? new Float8State(stages, _parameters, _tokens) : null;
         _encoder = new FusedEncoder(stages, _parameters, _a, _float8);
         _muon = _optimizer.Kind == OptimizerKind.Muon ? new Muon([.. Matrices()], _optimizer) : null;
+        _lossScale = stages.Working == float16 ? new() : null;
         _loss = stages.Allocate(stages.Master);
-        _norm = stages.Allocate(stages.Master);
+        _norm = stages.AllocateFilled(stages.Master, 0);
         _stepTensor = stages.View(zeros([], int64));
     }
 
@@ -61,7 +63,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
         int rows = Begin(microbatch, _order);
         _float8?.Next();
         _encoder.Forward(_batch.Index.Ids, null, rows, dropout: null);
-        Head(microbatch.MaskedCount, (float)scale);
+        Head(microbatch.MaskedCount, (float)(scale * (_lossScale?.Value ?? 1)));
         Backward(rows);
         _gradientsHold = true;
         return _loss.clone().MoveToOuterDisposeScope();
@@ -86,6 +88,17 @@ public sealed partial class FusedEngine : IPretrainingEngine
         if (!_gradientsHold)
         {
             _parameters.Gradient.zero_();
+        }
+
+        if (_lossScale is not null)
+        {
+            if (_lossScale.Settle(_parameters.Gradient.norm()) is not { } factor)
+            {
+                _gradientsHold = false;
+                return _norm.clone().MoveToOuterDisposeScope();
+            }
+
+            _parameters.Gradient.mul_(factor);
         }
 
         _steps++;
@@ -113,6 +126,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
     public void Dispose()
     {
         _muon?.Dispose();
+        _lossScale?.Dispose();
         _stages.Dispose();
     }
 

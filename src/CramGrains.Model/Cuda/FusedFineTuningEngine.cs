@@ -81,6 +81,11 @@ internal sealed class FusedFineTuningEngine : IFineTuningEngine
         whyNot ??= recipe.HeadSize > 0 && recipe.HeadSize % 8 == 0 ? null : $"its heads have a multiple of 8 channels, and fine_tuning.head_size is {recipe.HeadSize}";
         whyNot ??= task.Outputs <= MostClasses ? null : $"its heads have at most {MostClasses} outputs, and {task.Id} has {task.Outputs}";
         CudaDevice? cuda = whyNot is null ? CudaDevice.TryOpen(device, out whyNot) : null;
+        if (cuda is { HasBfloat16: false } turing)
+        {
+            (cuda, whyNot) = (null, $"{turing.Name} has no bfloat16 tensor cores (compute capability 8.0 or newer)");
+        }
+
         if (cuda is null)
         {
             whyNot = $"The fast engine is not used for fine-tuning: {whyNot}.";

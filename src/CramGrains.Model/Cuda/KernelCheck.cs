@@ -6,7 +6,7 @@ namespace CramGrains.Model.Cuda;
 /// <summary>How far one kernel's output is from its plain twin's in float64.</summary>
 /// <param name="Kernel">The stage, and which of its outputs.</param>
 /// <param name="Error">Norm of the difference over the norm of what the twin says; infinite where an element was not written or is not a number.</param>
-/// <param name="Tolerance">1e-2 for bfloat16 outputs, 1e-5 for float32 ones, or what the arithmetic in between allows.</param>
+/// <param name="Tolerance">1e-2 for 16-bit outputs, 1e-5 for float32 ones, or what the arithmetic in between allows.</param>
 public sealed record KernelAgreement(string Kernel, double Error, double Tolerance)
 {
     /// <summary>Within the tolerance.</summary>
@@ -25,8 +25,10 @@ public static partial class KernelCheck
     /// <param name="rows">Rows (B).</param>
     /// <param name="device">The GPU.</param>
     /// <param name="cacheFolder">Where compiled kernels are kept; null keeps none.</param>
+    /// <param name="half">float16 in place of bfloat16.</param>
+    /// <param name="asCapability">Compiles for this older compute capability (75 for 7.5) and keeps to its limits; null for the GPU's own.</param>
     /// <exception cref="NotSupportedException">The fast engine has no kernels for this shape or GPU; the message says why.</exception>
-    public static IReadOnlyList<KernelAgreement> Run(ArchitectureRecipe architecture, int vocabulary, int sequence, int rows, Device device, string? cacheFolder)
+    public static IReadOnlyList<KernelAgreement> Run(ArchitectureRecipe architecture, int vocabulary, int sequence, int rows, Device device, string? cacheFolder, bool half = false, int? asCapability = null)
     {
         ArgumentNullException.ThrowIfNull(architecture);
         EncoderShape? shape = EncoderShape.From(architecture, vocabulary, sequence, out string? whyNot);
@@ -37,27 +39,30 @@ public static partial class KernelCheck
             throw new NotSupportedException($"There are no kernels to check: {whyNot}.");
         }
 
+        cuda = asCapability is { } older ? cuda.As(older) : cuda;
+        half |= !cuda.HasBfloat16;
+
         using var scope = NewDisposeScope();
         using var generator = manual_seed(1);
-        using var pretraining = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder);
+        using var pretraining = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, half: half);
         using var twin = new PlainStages(shape!, device, float64, float64);
         var check = new KernelChecks(pretraining, twin, rows);
         check.Pretraining();
-        using var fineTuning = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, KernelChecks.HeadWidth, KernelChecks.Classes);
+        using var fineTuning = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, KernelChecks.HeadWidth, KernelChecks.Classes, half: half);
         var more = new KernelChecks(fineTuning, twin, rows);
         more.FineTuning();
         List<KernelAgreement> results = [.. check.Results, .. more.Results];
         foreach ((bool rotary, bool norm) in ((bool, bool)[])[(true, true), (true, false), (false, true)])
         {
             EncoderShape turned = shape! with { Rotary = rotary, QueryKeyNorm = norm };
-            using var turning = new CudaStages(turned, device, cuda, rows * sequence, cacheFolder);
+            using var turning = new CudaStages(turned, device, cuda, rows * sequence, cacheFolder, half: half);
             using var turningTwin = new PlainStages(turned, device, float64, float64);
             var heads = new KernelChecks(turning, turningTwin, rows);
             heads.Turning();
             results.AddRange(heads.Results);
         }
 
-        if (cuda.Architecture >= 89)
+        if (cuda.Architecture >= 89 && !half)
         {
             using var narrow = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, float8: true);
             var last = new KernelChecks(narrow, twin, rows);
@@ -195,10 +200,10 @@ public static partial class KernelCheck
                 Compare(
                     name, o => fast.Attention(qkv, length, o[0], o[1], batch, site), o => { plain.Attention(Double(qkv), length, o[0], o[1], batch, site); exact.copy_(o[0]); sums.copy_(o[1]); },
                     Out(rows, d), Stat(batch, _s.Heads, s));
-                (Tensor outB, Tensor sumsF) = (exact.to(bfloat16), sums.to(float32));
+                (Tensor outB, Tensor sumsF) = (exact.to(fast.Working), sums.to(float32));
                 Compare(
                     $"{name} backward", o => fast.AttentionBackward(qkv, length, outB, sumsF, dout, o[0], batch, site),
-                    o => plain.AttentionBackward(Double(qkv), length, exact, sums, Double(dout), o[0], batch, site), new Output(bfloat16, 2e-2, rows, 3 * d));
+                    o => plain.AttentionBackward(Double(qkv), length, exact, sums, Double(dout), o[0], batch, site), new Output(fast.Working, 2e-2, rows, 3 * d));
             }
         }
 
@@ -288,7 +293,7 @@ public static partial class KernelCheck
 
         private static Tensor Double(Tensor t) => t.to(float64);
 
-        private static Output Out(params long[] size) => new(bfloat16, Narrow, size);
+        private Output Out(params long[] size) => new(fast.Working, Narrow, size);
 
         private static Output Stat(params long[] size) => new(float32, Wide, size);
 

@@ -78,7 +78,7 @@ public enum MaskingKind
 /// <summary>Arithmetic of the forward and backward pass; master weights, statistics, optimizer state and loss are always float32.</summary>
 public enum PrecisionKind
 {
-    /// <summary>float32 on the CPU, bfloat16 on a GPU that has it.</summary>
+    /// <summary>float32 on the CPU, bfloat16 on a GPU that has it, float16 on an older one.</summary>
     Auto = 1,
 
     /// <summary>float32.</summary>
@@ -89,6 +89,9 @@ public enum PrecisionKind
 
     /// <summary>bfloat16 with FP8 matrix products where the fast engine has them.</summary>
     Float8 = 4,
+
+    /// <summary>float16 matrix products and activations, with the loss scaled; for GPUs without bfloat16.</summary>
+    Float16 = 5,
 }
 
 /// <summary>Learning-rate shapes (the reference's budget-tied names; formulas with each in the schedule's source).</summary>

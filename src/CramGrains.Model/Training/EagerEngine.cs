@@ -16,7 +16,9 @@ public sealed class EagerEngine : IPretrainingEngine
     private readonly Dictionary<string, Tensor> _weights;
     private readonly AdamW _adamW;
     private readonly Muon? _muon;
+    private readonly LossScale? _lossScale;
     private Tensor _step;
+    private float _norm;
 
     /// <summary>Makes the engine with fresh weights from the recipe's seed.</summary>
     /// <param name="recipe">The run.</param>
@@ -32,6 +34,7 @@ public sealed class EagerEngine : IPretrainingEngine
         {
             ComputeType = Precision.ComputeType(recipe.Training.Precision, device),
         };
+        _lossScale = _model.ComputeType == ScalarType.Float16 ? new() : null;
         _model.to(device);
         _model.train();
 
@@ -62,7 +65,7 @@ public sealed class EagerEngine : IPretrainingEngine
         var logits = _model.MaskedLogits(ids, positions); // [M, V]
         var loss = nn.functional.cross_entropy(logits, labels);
         var objective = _training.ZLoss > 0 ? loss + logits.logsumexp(-1).square().mean() * _training.ZLoss : loss;
-        (objective * scale).backward();
+        (objective * (scale * (_lossScale?.Value ?? 1))).backward();
         return loss.detach().MoveToOuterDisposeScope();
     }
 
@@ -72,6 +75,19 @@ public sealed class EagerEngine : IPretrainingEngine
         using var scope = NewDisposeScope();
         using var frozen = no_grad();
         var norm = MultiTensor.GlobalNorm(_gradients);
+        if (_lossScale is not null)
+        {
+            if (_lossScale.Settle(norm) is not { } factor)
+            {
+                MultiTensor.Zero(_gradients);
+                return tensor(_norm, device: Device).MoveToOuterDisposeScope();
+            }
+
+            MultiTensor.Scale(_gradients, factor);
+            norm *= factor;
+            _norm = norm.item<float>();
+        }
+
         if (_training.GradientClipNorm > 0)
         {
             MultiTensor.Clip(_gradients, norm, _training.GradientClipNorm);
@@ -113,6 +129,11 @@ public sealed class EagerEngine : IPretrainingEngine
             state[name] = momentum;
         }
 
+        if (_lossScale is not null)
+        {
+            state[LossScale.StateName] = _lossScale.State;
+        }
+
         return state;
     }
 
@@ -128,6 +149,7 @@ public sealed class EagerEngine : IPretrainingEngine
     {
         _adamW.Dispose();
         _muon?.Dispose();
+        _lossScale?.Dispose();
         _step.Dispose();
         foreach (var parameter in _parameters)
         {

@@ -10,10 +10,12 @@ public sealed class KernelCheckTests
 {
     private static readonly EncoderShape Shape = EncoderShape.From(TestRecipes.TinyShape with { HiddenSize = 64, Heads = 2, Layers = 1 }, 72, 64, out _)!;
 
-    [Fact]
-    public void Checks_TwinInFloat32_Agrees()
+    [Theory]
+    [InlineData(ScalarType.BFloat16)]
+    [InlineData(ScalarType.Float16)]
+    public void Checks_TwinInFloat32_Agrees(ScalarType working)
     {
-        List<KernelAgreement> all = Run(new PlainStages(Shape, CPU, bfloat16, float32));
+        List<KernelAgreement> all = Run(new PlainStages(Shape, CPU, working, float32));
         Assert.True(all.Count > 70, $"Only {all.Count} outputs were compared.");
         Assert.All(all, k => Assert.True(k.Passed, $"{k.Kernel}: {k.Error:E2}, tolerance {k.Tolerance:E0}"));
     }
