@@ -225,10 +225,10 @@ internal sealed unsafe class CudaStages : Stages
     public override void Transpose8(Float8Copy copy, Tensor to, int rows, int columns) =>
         Launch("float8_transpose", new Grid((columns + 63) / 64, (rows + 127) / 128), copy.Data, to, rows, columns);
 
-    public override void Float8Scale(Float8Scales s, int gradients, int headroom)
+    public override void Float8Scale(Float8Scales s, int gradients, int headroom, double keep)
     {
         int count = (int)s.Scales.numel();
-        Launch("float8_scales", Grid.Cover(count, 256), s.Largest, s.Scales, s.Inverses, count, gradients, headroom);
+        Launch("float8_scales", Grid.Cover(count, 256), s.Largest, s.Scales, s.Inverses, count, gradients, headroom, (float)keep);
     }
 
     public override void Float8Weights(FlatParameters p, Float8State state)
@@ -242,7 +242,7 @@ internal sealed unsafe class CudaStages : Stages
 
         int tiles = state.Entries.Max(e => (int)(((e.Shape[0] + 63) / 64) * ((e.Shape[1] + 63) / 64)));
         Launch("float8_weight_amax", new Grid(64, state.Entries.Length), p.Working, _matrices, state.WeightScales.Largest);
-        Float8Scale(state.WeightScales, state.Entries.Length, 0);
+        Float8Scale(state.WeightScales, state.Entries.Length, 0, keep: 0);
         Launch("float8_weights", new Grid(tiles, state.Entries.Length), p.Working, _matrices, state.WeightScales.Scales, state.Straight, state.Transposed);
     }
 

@@ -63,7 +63,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
         int rows = Begin(microbatch, _order);
         _float8?.Next();
         _encoder.Forward(_batch.Index.Ids, null, rows, dropout: null);
-        Head(microbatch.MaskedCount, (float)(scale * (_lossScale?.Value ?? 1)));
+        Head(microbatch.MaskedCount, (float)(scale * LossFactor));
         Backward(rows);
         _gradientsHold = true;
         return _loss.clone().MoveToOuterDisposeScope();
@@ -130,8 +130,11 @@ public sealed partial class FusedEngine : IPretrainingEngine
         _stages.Dispose();
     }
 
-    /// <summary>Accumulated gradients by name, for tests.</summary>
+    /// <summary>Accumulated gradients by name, for tests; multiplied by <see cref="LossFactor"/>.</summary>
     internal Tensor GradientOf(string name) => _parameters.Gradients(name);
+
+    /// <summary>What losses are multiplied by before their gradients are taken: 1 but for float16.</summary>
+    internal double LossFactor => _lossScale?.Value ?? 1;
 
     private IEnumerable<TrainedParameter> Matrices() => _parameters.Layout.Entries.Where(e => Muon.Takes(e.Name))
         .Select(e => new TrainedParameter(e.Name, _parameters.Weights[e.Name], _parameters.Gradients(e.Name)));

@@ -108,7 +108,7 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         to.view(-1).narrow(0, 0, count).copy_(copy.Data.narrow(0, 0, count).view(rows, columns).t().contiguous().view(-1));
     }
 
-    public override void Float8Scale(Float8Scales scales, int gradients, int headroom)
+    public override void Float8Scale(Float8Scales scales, int gradients, int headroom, double keep)
     {
         using var scope = NewDisposeScope();
         double[] largest = scales.Largest.to(float64).cpu().data<double>().ToArray(), now = scales.Scales.to(float64).cpu().data<double>().ToArray();
@@ -122,7 +122,7 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
 
         scales.Scales.copy_(tensor(now));
         scales.Inverses.copy_(1 / tensor(now));
-        scales.Largest.zero_();
+        scales.Largest.copy_(tensor(largest.Select(l => l > 0 && double.IsFinite(l) ? l * keep : 0).ToArray()));
     }
 
     public override void Float8Weights(FlatParameters p, Float8State state)
@@ -130,7 +130,7 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         using var scope = NewDisposeScope();
         Tensor Matrix(ParameterLayout.Entry e) => p.Working.narrow(0, e.Offset, e.Count).view(e.Shape).to(master);
         state.WeightScales.Largest.copy_(stack(state.Entries.Select(e => Matrix(e).abs().max()).ToArray()));
-        Float8Scale(state.WeightScales, state.Entries.Length, 0);
+        Float8Scale(state.WeightScales, state.Entries.Length, 0, keep: 0);
         for (int i = 0; i < state.Entries.Length; i++)
         {
             ParameterLayout.Entry e = state.Entries[i];

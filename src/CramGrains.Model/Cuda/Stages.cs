@@ -95,9 +95,9 @@ internal abstract class Stages : IDisposable
     /// <summary>to[columns, rows] = the copy[rows, columns]. Any buffer of enough bytes will do.</summary>
     public abstract void Transpose8(Float8Copy copy, Tensor to, int rows, int columns);
 
-    /// <summary>New scales, powers of two, from the largest magnitudes, which are cleared. The first <paramref name="gradients"/> tensors are e4m3, the others e5m2;
+    /// <summary>New scales, powers of two, from the largest magnitudes, of which the share <paramref name="keep"/> stays for the next time. The first <paramref name="gradients"/> tensors are e4m3, the others e5m2;
     /// <paramref name="headroom"/> binary orders stay free. A tensor of zeros keeps its scale.</summary>
-    public abstract void Float8Scale(Float8Scales scales, int gradients, int headroom);
+    public abstract void Float8Scale(Float8Scales scales, int gradients, int headroom, double keep);
 
     /// <summary>FP8 copies of the working matrices, each with a scale of its own largest magnitude.</summary>
     public abstract void Float8Weights(FlatParameters p, Float8State state);

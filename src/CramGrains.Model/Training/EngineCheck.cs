@@ -32,7 +32,7 @@ public static class EngineCheck
             lossFused += fused.Accumulate(microbatch, 0.5).item<float>() / 2; // sync
         }
 
-        var errors = plain.Gradients.Select(g => (g.Key, Error(g.Value, fused.GradientOf(g.Key)))).OrderByDescending(e => e.Item2).ToList();
+        var errors = plain.Gradients.Select(g => (g.Key, Error(g.Value, fused.GradientOf(g.Key) / fused.LossFactor))).OrderByDescending(e => e.Item2).ToList();
         float[] first = Losses(recipe, vocabularySize, device, cacheFolder), second = Losses(recipe, vocabularySize, device, cacheFolder);
         return new(lossPlain, lossFused, errors, first.SequenceEqual(second));
     }
