@@ -38,7 +38,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
         _order = new EmbeddingOrder(_shape.Vocabulary, _tokens);
         _float8 = training.Precision == PrecisionKind.Float8 ? new Float8State(stages, _parameters, _tokens) : null;
         _encoder = new FusedEncoder(stages, _parameters, _a, _float8);
-        _muon = _optimizer.Kind == OptimizerKind.Muon ? new Muon([.. Matrices()], _optimizer) : null;
+        _muon = _optimizer.UsesMuon ? new Muon([.. Matrices()], _optimizer) : null;
         _loss = stages.Allocate(stages.Master);
         _norm = stages.Allocate(stages.Master);
         _stepTensor = stages.View(zeros([], int64));
@@ -99,7 +99,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
         {
             using var frozen = no_grad();
             _stages.AdamW(_parameters, settings with { Skipped = _parameters.Layout.LayerMatrices }, _norm, live: null);
-            _muon.Step(learningRateFactor, _clip > 0 ? (_clip / (_norm + 1e-6)).clamp_max(1) : null);
+            _muon.Step(_steps, learningRateFactor, _clip > 0 ? (_clip / (_norm + 1e-6)).clamp_max(1) : null);
             _stages.RefreshWorking(_parameters);
         }
 

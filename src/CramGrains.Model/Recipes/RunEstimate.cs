@@ -64,13 +64,15 @@ public sealed record RunEstimate(
             Activations(recipe, masked));
     }
 
-    /// <summary>Weight, gradient and two moments; Muon keeps one for the hidden matrices.</summary>
+    /// <summary>Weight, gradient and two moments; Muon keeps one for the hidden matrices, NorMuon besides a value for each of their rows.</summary>
     private static long State(Recipe recipe, long parameters)
     {
         var shape = recipe.Architecture;
         long d = shape.HiddenSize, f = shape.FeedForwardSize;
         long hidden = shape.Layers * (4 * d * d + d * f + d * (Gated(shape) ? f / 2 : f));
-        return 16 * parameters - (recipe.Training.Optimizer.Kind == OptimizerKind.Muon ? 4 * hidden : 0);
+        long rows = shape.Layers * (5 * d + f);
+        OptimizerRecipe optimizer = recipe.Training.Optimizer;
+        return 16 * parameters - (optimizer.UsesMuon ? 4 * hidden : 0) + (optimizer.Kind == OptimizerKind.NorMuon ? 4 * rows : 0);
     }
 
     // Per layer: both norms' inputs and outputs (4 D), queries, keys and values (3 D), attention's output (D), the feed-forward's width before and after

@@ -53,9 +53,12 @@ public sealed class FusedEngineTests : IDisposable
     [Theory]
     [InlineData(OptimizerKind.AdamW)]
     [InlineData(OptimizerKind.Muon)]
+    [InlineData(OptimizerKind.NorMuon)]
     public void Step_SeveralSteps_TracksTheEagerEngine(OptimizerKind kind)
     {
-        OptimizerRecipe optimizer = new(kind, 1e-3, 0.9, 0.98, 1e-12, 0.01, kind == OptimizerKind.Muon ? 0.02 : null);
+        OptimizerRecipe optimizer = new(kind, 1e-3, 0.9, 0.98, 1e-12, 0.01);
+        optimizer = kind == OptimizerKind.AdamW ? optimizer
+            : optimizer with { MuonLearningRate = 0.02, MuonMomentumStart = 0.85, MuonMomentumSteps = 3, MuonCautiousDecay = kind == OptimizerKind.NorMuon };
         Recipe recipe = TestRecipes.Tiny(optimizer: optimizer);
         using var eager = new EagerEngine(recipe, 64, CPU);
         using FusedEngine fused = Plain(recipe, rows: 3, masked: 16);

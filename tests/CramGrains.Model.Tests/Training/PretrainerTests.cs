@@ -88,7 +88,7 @@ public sealed class PretrainerTests : IDisposable
         Assert.NotEqual(first.Run().HeldOutLoss, second.Run().HeldOutLoss);
     }
 
-    public static TheoryData<string> Resumable => ["adam-w", "muon", "dropout", "batches", "falling-mask", "time"];
+    public static TheoryData<string> Resumable => ["adam-w", "muon", "nor-muon", "dropout", "batches", "falling-mask", "time"];
 
     [Theory]
     [MemberData(nameof(Resumable))]
@@ -225,6 +225,16 @@ public sealed class PretrainerTests : IDisposable
         return name switch
         {
             "muon" => TwentySteps with { Training = training with { Optimizer = training.Optimizer with { Kind = OptimizerKind.Muon, MuonLearningRate = 0.02 } } },
+            "nor-muon" => TwentySteps with
+            {
+                Training = training with
+                {
+                    Optimizer = training.Optimizer with
+                    {
+                        Kind = OptimizerKind.NorMuon, MuonLearningRate = 0.02, MuonMomentumStart = 0.85, MuonMomentumSteps = 15, MuonCautiousDecay = true, MuonDecayFollowsSchedule = true,
+                    },
+                },
+            },
             "dropout" => TwentySteps with { Architecture = TestRecipes.TinyShape with { Dropout = 0.1 } },
             "batches" => TestRecipes.Tiny(batch: 6, tokens: 16 * 6 * 20),
             "falling-mask" => TwentySteps with { Training = training with { MaskFraction = 0.3, MaskFractionEnd = 0.15 } },
