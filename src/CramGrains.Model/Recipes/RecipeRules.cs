@@ -15,7 +15,8 @@ internal static partial class RecipeRules
         Training(recipe.Training, rules);
         Optimizer(recipe.Training.Optimizer, rules);
         Schedule(recipe.Training.Schedule, rules);
-        FineTuning(recipe.FineTuning, rules);
+        FineTuning(recipe.FineTuning, rules, recipe.Track is null ? PaperTrack.MostEpochs : 10_000);
+        Track(recipe, rules);
         Together(recipe, rules);
         return rules.Problems;
     }
@@ -24,14 +25,13 @@ internal static partial class RecipeRules
     public static IReadOnlyList<string> Problems(FineTuningRecipe tuning)
     {
         var rules = new Collector();
-        FineTuning(tuning, rules);
+        FineTuning(tuning, rules, PaperTrack.MostEpochs);
         return rules.Problems;
     }
 
     private static void Run(Recipe recipe, Collector rules)
     {
-        bool named = recipe.Name.Length is > 0 and <= 64 && recipe.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
-        rules.Check(named, "name", "must be 1 to 64 letters, digits, '.', '_' or '-'", $"\"{recipe.Name}\"");
+        rules.Check(IsName(recipe.Name), "name", "must be 1 to 64 letters, digits, '.', '_' or '-'", $"\"{recipe.Name}\"");
         rules.AtLeast("seed", recipe.Seed, 0);
 
         int budgets = (recipe.BudgetHours is null ? 0 : 1) + (recipe.BudgetTokens is null ? 0 : 1) + (recipe.BudgetExaflop is null ? 0 : 1);
@@ -47,6 +47,19 @@ internal static partial class RecipeRules
         rules.Above("checkpoints.interval_seconds", recipe.Checkpoints.IntervalSeconds, 0, 1e9);
         rules.Within("checkpoints.keep", recipe.Checkpoints.Keep, 2, 10_000, "Keep 2 or more, so that a torn checkpoint has one before it.");
     }
+
+    private static void Track(Recipe recipe, Collector rules)
+    {
+        rules.Check(recipe.Track is null || IsName(recipe.Track), "track", "must be 1 to 64 letters, digits, '.', '_' or '-'", $"\"{recipe.Track}\"");
+        foreach (BentRule bent in recipe.Track == PaperTrack.Name ? PaperTrack.Bent(recipe) : [])
+        {
+            rules.Check(
+                false, "track", $"cannot be {PaperTrack.Name} under its rule {bent.Rule}: {bent.Statement}", bent.Got,
+                $"{bent.Advice}, or name another track, for example --set track=my-track.");
+        }
+    }
+
+    private static bool IsName(string text) => text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 
     private static void Corpus(CorpusRecipe corpus, Collector rules)
     {
@@ -162,6 +175,13 @@ internal static partial class RecipeRules
         rules.Check(
             training.BatchRampSteps is null || training.BatchRampFraction == 0, "training.batch_ramp_steps", "cannot go with a training.batch_ramp_fraction above 0",
             $"{training.BatchRampSteps} beside {Text(training.BatchRampFraction)}", "Set one of the ramps, and batch_ramp_fraction to 0 for the other.");
+        int start = training.BatchSizeStart ?? training.MicrobatchSize;
+        rules.Check(
+            training.BatchSizeStart is null || training.MicrobatchSize < 1 || (start >= 1 && start % training.MicrobatchSize == 0 && start <= training.BatchSize),
+            "training.batch_size_start", $"must be a multiple of training.microbatch_size ({training.MicrobatchSize}), at most training.batch_size ({training.BatchSize})", $"{start}");
+        rules.Check(
+            training.BatchSizeStart is null || training.BatchRampFraction != 0 || training.BatchRampSteps is not null, "training.batch_size_start",
+            "needs a ramp that starts from it", $"{start} without one", "Set training.batch_ramp_fraction or training.batch_ramp_steps, or leave it out.");
         rules.Within("training.gradient_clip_norm", training.GradientClipNorm, 0, 1e9);
         rules.Within("training.z_loss", training.ZLoss, 0, 1);
     }
@@ -226,13 +246,13 @@ internal static partial class RecipeRules
             "0");
     }
 
-    private static void FineTuning(FineTuningRecipe tuning, Collector rules)
+    private static void FineTuning(FineTuningRecipe tuning, Collector rules, int mostEpochs)
     {
         rules.Check(tuning.Tasks.Distinct().Count() == tuning.Tasks.Count, "fine_tuning.tasks", "must name each task once", "a task twice");
         rules.Within("fine_tuning.seeds", tuning.Seeds, 1, 1000);
         rules.Within("fine_tuning.batch_size", tuning.BatchSize, 1, 65_536);
         rules.Above("fine_tuning.learning_rate", tuning.LearningRate, 0, 1);
-        rules.Within("fine_tuning.epochs", tuning.Epochs, 1, 5, "The paper's rules allow at most 5.");
+        rules.Within("fine_tuning.epochs", tuning.Epochs, 1, mostEpochs, mostEpochs == PaperTrack.MostEpochs ? "The paper's rules allow at most 5." : "");
         rules.From("fine_tuning.warmup_fraction", tuning.WarmupFraction, 0, 1);
         rules.From("fine_tuning.dropout", tuning.Dropout, 0, 1);
         rules.Within("fine_tuning.maximum_length", tuning.MaximumLength, 8, 8192);

@@ -15,6 +15,8 @@ namespace CramGrains.Model.Recipes;
 /// <param name="Precision">Arithmetic of the forward and backward pass.</param>
 /// <param name="ZLoss">Weight of the squared log-partition penalty; 0 is none.</param>
 /// <param name="BatchRampSteps">Instead of <paramref name="BatchRampFraction"/>, which is 0 then: the batch grows over this many microbatch steps.</param>
+/// <param name="BatchSizeStart">Rows per optimizer step at the ramp's start, a multiple of <paramref name="MicrobatchSize"/>; null starts with one microbatch. Muon's
+/// step costs the same whatever the batch, so it wants 2,048 rows of 128 tokens or more.</param>
 public sealed record TrainingRecipe(
     double MaskFraction,
     int MicrobatchSize,
@@ -27,7 +29,8 @@ public sealed record TrainingRecipe(
     MaskingKind Masking = MaskingKind.EightyTenTen,
     PrecisionKind Precision = PrecisionKind.Auto,
     double ZLoss = 0,
-    long? BatchRampSteps = null);
+    long? BatchRampSteps = null,
+    int? BatchSizeStart = null);
 
 /// <summary>The optimizer. Decay applies to matrices and embeddings, never to norms, biases or the position scale.</summary>
 /// <param name="Kind">Which optimizer.</param>
