@@ -90,7 +90,10 @@ public sealed partial class FusedEngine : IPretrainingEngine
 
         _steps++;
         var settings = new AdamWSettings(
-            _optimizer.LearningRate * learningRateFactor, _optimizer.Beta1, _optimizer.Beta2, _optimizer.Epsilon, _optimizer.WeightDecay, _clip, _steps);
+            _optimizer.LearningRate * learningRateFactor, _optimizer.Beta1, _optimizer.Beta2, _optimizer.Epsilon, _optimizer.WeightDecay, _clip, _steps)
+        {
+            ScalarFactor = (_optimizer.ScalarLearningRate ?? _optimizer.LearningRate) / _optimizer.LearningRate,
+        };
         if (_muon is null)
         {
             _stages.AdamW(_parameters, settings, _norm, live: null);

@@ -270,6 +270,11 @@ internal static partial class RecipeRules
             recipe.Architecture.Positions != PositionKind.Learned || recipe.FineTuning.MaximumLength <= recipe.Corpus.SequenceLength,
             "fine_tuning.maximum_length", $"must be at most corpus.sequence_length ({recipe.Corpus.SequenceLength}) with learned positions, which end there",
             $"{recipe.FineTuning.MaximumLength}");
+        double? scalarRate = recipe.Training.Optimizer.ScalarLearningRate;
+        rules.Above("training.optimizer.scalar_learning_rate", scalarRate ?? 1, 0, 10);
+        rules.Check(
+            scalarRate is null || recipe.Architecture.ResidualScalars, "training.optimizer.scalar_learning_rate", "goes with architecture.residual_scalars alone", Text(scalarRate ?? 0),
+            "Set architecture.residual_scalars to true, or leave it out.");
         double masked = (recipe.Training.MaskFractionEnd ?? recipe.Training.MaskFraction) * recipe.Training.MicrobatchSize * recipe.Corpus.SequenceLength;
         rules.Check(masked is not (>= 0 and < 1), "training.mask_fraction", "must mask at least one position of a microbatch", Text(masked));
     }

@@ -47,6 +47,7 @@ public sealed record TrainingRecipe(
 /// <param name="MuonCautiousDecay">Hidden matrices decay only where the update and the weight agree in sign, so that decay never works against the update (arXiv:2510.12402).</param>
 /// <param name="MuonDecayFollowsSchedule">The decay of hidden matrices is multiplied by the schedule once more than by the learning rate alone, so it falls with it.</param>
 /// <param name="NorMuonBeta2">NorMuon's decay of each row's second moment; null means <see cref="DefaultNorMuonBeta2"/>.</param>
+/// <param name="ScalarLearningRate">Peak learning rate of the residual scalars, which AdamW steps without decay; null means <paramref name="LearningRate"/>.</param>
 public sealed record OptimizerRecipe(
     OptimizerKind Kind,
     double LearningRate,
@@ -61,7 +62,8 @@ public sealed record OptimizerRecipe(
     int? MuonMomentumSteps = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool MuonCautiousDecay = false,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool MuonDecayFollowsSchedule = false,
-    double? NorMuonBeta2 = null)
+    double? NorMuonBeta2 = null,
+    double? ScalarLearningRate = null)
 {
     /// <summary>What the authors of NorMuon use (arXiv:2510.05491).</summary>
     public const double DefaultNorMuonBeta2 = 0.95;

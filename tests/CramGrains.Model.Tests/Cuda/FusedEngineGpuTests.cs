@@ -22,6 +22,17 @@ public sealed class FusedEngineGpuTests
         Assert.True(a.SameSeedSameLosses);
     }
 
+    [Fact]
+    public void Compare_ModernBlockWithResidualScalars_GradientsAgree()
+    {
+        Assert.SkipUnless(cuda.is_available(), "This machine has no CUDA GPU that libtorch can use.");
+        Recipe tiny = TestRecipes.Tiny(
+            TestRecipes.TinyShape with { HiddenSize = 128, Heads = 2, FeedForwardSize = 512, Positions = PositionKind.Rotary, QueryKeyNorm = true, ResidualScalars = true }, microbatch: 5, batch: 5);
+        EngineAgreement a = EngineCheck.Compare(tiny with { Corpus = tiny.Corpus with { SequenceLength = 128 } }, 512, CUDA, cacheFolder: null);
+        Assert.All(a.GradientErrors, e => Assert.True(e.Error < 3e-2, $"{e.Parameter}: relative error {e.Error:E2}"));
+        Assert.True(a.SameSeedSameLosses);
+    }
+
     [Theory]
     [InlineData(OptimizerKind.Muon)]
     [InlineData(OptimizerKind.NorMuon)]

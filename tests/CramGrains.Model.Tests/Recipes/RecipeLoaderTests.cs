@@ -71,6 +71,9 @@ public sealed class RecipeLoaderTests
     [InlineData(
         "training.schedule.warmup_fraction must be above 0 with kind inverse-sqrt, which scales by it, got 0.",
         "training.schedule.kind=inverse-sqrt")]
+    [InlineData(
+        "training.optimizer.scalar_learning_rate goes with architecture.residual_scalars alone, got 0.01. Set architecture.residual_scalars to true, or leave it out.",
+        "training.optimizer.scalar_learning_rate=0.01")]
     [InlineData("training.mask_fraction_end must be at most training.mask_fraction (0.25), got 0.4.", "training.mask_fraction_end=0.4")]
     public void Load_SettingsThatCannotGoTogether_AreNamed(string expected, params string[] overrides) =>
         Assert.Equal([$"x.json: {expected}"], RecipeLoader.Load(Tiny, "x.json", overrides).Problems);

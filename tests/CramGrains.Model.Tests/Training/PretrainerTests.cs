@@ -88,7 +88,7 @@ public sealed class PretrainerTests : IDisposable
         Assert.NotEqual(first.Run().HeldOutLoss, second.Run().HeldOutLoss);
     }
 
-    public static TheoryData<string> Resumable => ["adam-w", "muon", "nor-muon", "dropout", "batches", "falling-mask", "time"];
+    public static TheoryData<string> Resumable => ["adam-w", "muon", "nor-muon", "scalars", "dropout", "batches", "falling-mask", "time"];
 
     [Theory]
     [MemberData(nameof(Resumable))]
@@ -235,6 +235,7 @@ public sealed class PretrainerTests : IDisposable
                     },
                 },
             },
+            "scalars" => TwentySteps with { Architecture = TestRecipes.TinyShape with { ResidualScalars = true } },
             "dropout" => TwentySteps with { Architecture = TestRecipes.TinyShape with { Dropout = 0.1 } },
             "batches" => TestRecipes.Tiny(batch: 6, tokens: 16 * 6 * 20),
             "falling-mask" => TwentySteps with { Training = training with { MaskFraction = 0.3, MaskFractionEnd = 0.15 } },
