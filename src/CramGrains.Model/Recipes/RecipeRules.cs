@@ -71,6 +71,8 @@ internal static partial class RecipeRules
 
         rules.Within("corpus.vocabulary_size", corpus.VocabularySize, 32, 1_048_576, "Up to 65,536 ids take two bytes each, more take four.");
         rules.Within("corpus.sequence_length", corpus.SequenceLength, 8, 8192);
+        rules.Within("corpus.pair_fraction", corpus.PairFraction ?? 0, 0, 1);
+        rules.Check(corpus.PairFraction is null || corpus.Packing == RowPacking.Framed, "corpus.pair_fraction", "goes with packing framed alone", Text(corpus.PairFraction ?? 0), "Set corpus.packing to framed, or leave it out.");
         rules.Above("corpus.held_out_fraction", corpus.HeldOutFraction, 0, 0.5);
         rules.AtLeast("corpus.minimum_document_characters", corpus.MinimumDocumentCharacters, 0);
         rules.AtLeast("corpus.maximum_documents", corpus.MaximumDocuments ?? 1, 1);

@@ -74,6 +74,7 @@ public sealed class RecipeLoaderTests
     [InlineData(
         "training.optimizer.scalar_learning_rate goes with architecture.residual_scalars alone, got 0.01. Set architecture.residual_scalars to true, or leave it out.",
         "training.optimizer.scalar_learning_rate=0.01")]
+    [InlineData("corpus.pair_fraction goes with packing framed alone, got 0.5. Set corpus.packing to framed, or leave it out.", "corpus.pair_fraction=0.5")]
     [InlineData("training.mask_fraction_end must be at most training.mask_fraction (0.25), got 0.4.", "training.mask_fraction_end=0.4")]
     public void Load_SettingsThatCannotGoTogether_AreNamed(string expected, params string[] overrides) =>
         Assert.Equal([$"x.json: {expected}"], RecipeLoader.Load(Tiny, "x.json", overrides).Problems);

@@ -1,6 +1,8 @@
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Data;
 using CramGrains.Model.Recipes;
+using CramGrains.Model.Tests.Data;
+using CramGrains.Model.Text;
 using CramGrains.Model.Training;
 using static TorchSharp.torch;
 
@@ -206,6 +208,29 @@ public sealed class PretrainerTests : IDisposable
         double used = rig.Pretrainer.Budget.UsedSeconds;
         rig.Time.Advance(TimeSpan.FromSeconds(100));
         Assert.Equal(used, rig.Pretrainer.Budget.UsedSeconds);
+    }
+
+    [Fact]
+    public void Run_FramedCorpus_NeverMasksItsFramesInTheHeldOutLoss()
+    {
+        var recipe = TwentySteps with { Corpus = TwentySteps.Corpus with { Packing = RowPacking.Framed } };
+        using var engine = new EagerEngine(recipe, 64, CPU);
+        var labels = new List<int>();
+        using var watched = new LabelEngine(engine, labels);
+        var rows = new ArrayRows([.. Enumerable.Range(0, 6).Select(row => (int[])[2, .. Enumerable.Range(5 + row, 6), 3, .. Enumerable.Range(20 + row, 7), 3])]);
+        var loss = new HeldOutLoss(rows, recipe);
+        Assert.True(double.IsFinite(loss.Measure(watched, new MaskedMicrobatch(3, 16, 48), TestContext.Current.CancellationToken)));
+        Assert.Equal(6 * MaskCount.PerRow(16, 0.15), labels.Count);
+        Assert.DoesNotContain(labels, SpecialTokens.IsFrame);
+    }
+
+    private sealed class LabelEngine(IPretrainingEngine inner, List<int> labels) : EngineWrapper(inner)
+    {
+        public override Tensor Evaluate(MaskedMicrobatch microbatch)
+        {
+            labels.AddRange(microbatch.Labels[..microbatch.MaskedCount]);
+            return base.Evaluate(microbatch);
+        }
     }
 
     [Fact]
