@@ -21,6 +21,7 @@ internal sealed unsafe class CudaStages : Stages
     private readonly Tensor _normPartials, _normOffsets, _squares, _positionPartials, _embeddingPartials;
     private readonly nint[] _staging = new nint[StagingSlots], _stagingFree = new nint[StagingSlots];
     private readonly long _stagingBytes;
+    private readonly Tensor? _mixPartials;
     private Tensor? _matrices;
     private Float8State? _matricesOf;
     private ParameterLayout? _normLayout;
@@ -48,6 +49,7 @@ internal sealed unsafe class CudaStages : Stages
         (_normBlocks, _streamBlocks) = (2 * cuda.Multiprocessors, 8 * cuda.Multiprocessors);
         _normPartials = Allocate(float32, shape.Norms, _normBlocks, 2, shape.Hidden);
         _normOffsets = Allocate(int64, shape.Norms * 2);
+        _mixPartials = shape.ResidualScalars ? Allocate(float32, 2, shape.Layers, _streamBlocks) : null;
         _squares = Allocate(float32, SquareBlocks);
         _positionPartials = Allocate(float32, PositionBlocks);
         _embeddingPartials = Allocate(float32, EmbeddingOrder.MaximumPartials(tokens), shape.Hidden);
@@ -100,6 +102,7 @@ internal sealed unsafe class CudaStages : Stages
             new("sum_into", 1024),
             new("embedding_backward", s.Hidden / 8, 0, cols),
             new("embedding_long", 256, 0, cols),
+            .. s.ResidualScalars ? (KernelRequest[])[new("mix_forward", 256), new("mix_backward", 256), new("row_sums", 256)] : [],
             new("gradient_squares", 256),
             new("adamw", 256),
             new("to_working", 256),
@@ -194,6 +197,23 @@ internal sealed unsafe class CudaStages : Stages
 
     public override void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k) =>
         Multiply(new(false, true, k, n, rows, _type, _type, CublasLt.Float32, accumulate), x, dy, dw, dw);
+
+    public override void Mix(Tensor x, Tensor start, Tensor residual, Tensor embedding, Tensor y, int layer, int rows)
+    {
+        int packs = rows * (Shape.Hidden / 8);
+        Launch("mix_forward", Grid.Cover(packs, 256), x, start, residual, embedding, y, layer, packs);
+    }
+
+    public override void MixBackward(Tensor dy, Tensor x, Tensor start, Tensor residual, Tensor embedding, Tensor dx, Tensor dstart, int layer, int rows) => Launch(
+        "mix_backward", _streamBlocks, dy, x, start, residual, embedding, dx, dstart, _mixPartials, layer, Shape.Layers, rows * (Shape.Hidden / 8),
+        layer == Shape.Layers - 1 ? 1 : 0, layer == 0 ? 1 : 0);
+
+    public override void MixGradients(Tensor residual, Tensor embedding, bool accumulate)
+    {
+        nint partials = TensorPointer.Of(_mixPartials!);
+        Launch("row_sums", Shape.Layers, partials, residual, _streamBlocks, accumulate ? 1 : 0);
+        Launch("row_sums", Shape.Layers, partials + (nint)(4L * Shape.Layers * _streamBlocks), embedding, _streamBlocks, accumulate ? 1 : 0);
+    }
 
     public override void TurnHeads(Tensor qkv, Tensor angles, Tensor? scales, int rows)
     {
@@ -349,7 +369,7 @@ internal sealed unsafe class CudaStages : Stages
             norm is null ? 0f : (float)s.ClipNorm,
             quads, p.Layout.Decayed / 4, (float)s.LearningRate, (float)s.WeightDecay, (float)(1 - s.Beta1), (float)(1 - s.Beta2), (float)s.Epsilon,
             (float)(1 - Math.Pow(s.Beta1, s.Step)), (float)(1 - Math.Pow(s.Beta2, s.Step)), live,
-            s.Skipped.From / 4, s.Skipped.To / 4);
+            s.Skipped.From / 4, s.Skipped.To / 4, p.Layout.Scalars / 4, (float)s.ScalarFactor);
     }
 
     public override void RefreshWorking(FlatParameters p) => Launch("to_working", _streamBlocks, p.Masters, p.Working, p.Layout.Total / 4);

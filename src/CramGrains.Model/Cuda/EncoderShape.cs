@@ -4,7 +4,7 @@ namespace CramGrains.Model.Cuda;
 
 /// <summary>Sizes of the encoder. L layers, D hidden size, H heads of K, F feed-forward width before gating, V vocabulary, S tokens per row.</summary>
 internal sealed record EncoderShape(int Layers, int Hidden, int Heads, int FeedForward, int Vocabulary, int Sequence, float Epsilon, bool LearnedPositionScale = true,
-    bool Rotary = false, bool QueryKeyNorm = false)
+    bool Rotary = false, bool QueryKeyNorm = false, bool ResidualScalars = false)
 {
     /// <summary>Queries and keys are changed between their product and attention.</summary>
     public bool TurnsHeads => Rotary || QueryKeyNorm;
@@ -43,7 +43,7 @@ internal sealed record EncoderShape(int Layers, int Hidden, int Heads, int FeedF
         return missing is null
             ? new EncoderShape(
                 a.Layers, a.HiddenSize, a.Heads, a.FeedForwardSize, vocabulary, sequence, (float)a.NormEpsilon, a.Positions == PositionKind.ScaledSinusoidal,
-                a.Positions == PositionKind.Rotary, a.QueryKeyNorm)
+                a.Positions == PositionKind.Rotary, a.QueryKeyNorm, a.ResidualScalars)
             : null;
     }
 

@@ -25,7 +25,7 @@ public sealed partial class FusedEngine
         TrainingRecipe training = recipe.Training;
         EncoderShape? shape = EncoderShape.From(recipe.Architecture, vocabularySize, recipe.Corpus.SequenceLength, out whyNot);
         whyNot ??= shape!.WhyNotOnGpu();
-        whyNot ??= training.Optimizer.Kind is OptimizerKind.AdamW or OptimizerKind.Muon ? null : $"it has no training.optimizer.kind {training.Optimizer.Kind}";
+        whyNot ??= training.Optimizer.Kind is OptimizerKind.AdamW || training.Optimizer.UsesMuon ? null : $"it has no training.optimizer.kind {training.Optimizer.Kind}";
         whyNot ??= training.Precision is not PrecisionKind.Float32 ? null : $"it has no training.precision {training.Precision}";
         CudaDevice? cuda = whyNot is null ? CudaDevice.TryOpen(device, out whyNot) : null;
         bool float8 = training.Precision == PrecisionKind.Float8;

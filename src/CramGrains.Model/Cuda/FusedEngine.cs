@@ -39,7 +39,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
         _order = new EmbeddingOrder(_shape.Vocabulary, _tokens);
         _float8 = training.Precision == PrecisionKind.Float8 ? new Float8State(stages, _parameters, _tokens) : null;
         _encoder = new FusedEncoder(stages, _parameters, _a, _float8);
-        _muon = _optimizer.Kind == OptimizerKind.Muon ? new Muon([.. Matrices()], _optimizer) : null;
+        _muon = _optimizer.UsesMuon ? new Muon([.. Matrices()], _optimizer) : null;
         _lossScale = stages.Working == float16 ? new() : null;
         _loss = stages.Allocate(stages.Master);
         _norm = stages.AllocateFilled(stages.Master, 0);
@@ -103,7 +103,10 @@ public sealed partial class FusedEngine : IPretrainingEngine
 
         _steps++;
         var settings = new AdamWSettings(
-            _optimizer.LearningRate * learningRateFactor, _optimizer.Beta1, _optimizer.Beta2, _optimizer.Epsilon, _optimizer.WeightDecay, _clip, _steps);
+            _optimizer.LearningRate * learningRateFactor, _optimizer.Beta1, _optimizer.Beta2, _optimizer.Epsilon, _optimizer.WeightDecay, _clip, _steps)
+        {
+            ScalarFactor = (_optimizer.ScalarLearningRate ?? _optimizer.LearningRate) / _optimizer.LearningRate,
+        };
         if (_muon is null)
         {
             _stages.AdamW(_parameters, settings, _norm, live: null);
@@ -112,7 +115,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
         {
             using var frozen = no_grad();
             _stages.AdamW(_parameters, settings with { Skipped = _parameters.Layout.LayerMatrices }, _norm, live: null);
-            _muon.Step(learningRateFactor, _clip > 0 ? (_clip / (_norm + 1e-6)).clamp_max(1) : null);
+            _muon.Step(_steps, learningRateFactor, _clip > 0 ? (_clip / (_norm + 1e-6)).clamp_max(1) : null);
             _stages.RefreshWorking(_parameters);
         }
 

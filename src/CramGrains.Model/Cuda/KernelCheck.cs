@@ -62,6 +62,15 @@ public static partial class KernelCheck
             results.AddRange(heads.Results);
         }
 
+        EncoderShape mixed = shape! with { ResidualScalars = true, Layers = 3 };
+        using (var mixing = new CudaStages(mixed, device, cuda, rows * sequence, cacheFolder, half: half))
+        using (var mixingTwin = new PlainStages(mixed, device, float64, float64))
+        {
+            var scalars = new KernelChecks(mixing, mixingTwin, rows);
+            scalars.Mixing();
+            results.AddRange(scalars.Results);
+        }
+
         if (cuda.Architecture >= 89 && !half)
         {
             using var narrow = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, float8: true);
@@ -153,6 +162,33 @@ public static partial class KernelCheck
                 o => { o[0].copy_(dqkv); plain.TurnHeadsBackward(Double(qkv), o[0], Double(angles), Scales(Double(kept)), _t); }, Out(_t, 3 * _s.Hidden));
         }
 
+        /// <summary>Residual scalars, each layer in its turn, and their learning rate.</summary>
+        public void Mixing()
+        {
+            int d = _s.Hidden, layers = _s.Layers;
+            Tensor x = Work(_t, d), start = Work(_t, d), dy = Work(_t, d), residual = Full(layers), embedding = Full(layers), before = Full(layers), other = Full(layers);
+            (Tensor x64, Tensor start64, Tensor dy64, Tensor r64, Tensor e64) = (Double(x), Double(start), Double(dy), Double(residual), Double(embedding));
+            Compare("mix", o => fast.Mix(x, start, residual, embedding, o[0], layers - 1, _t), o => plain.Mix(x64, start64, r64, e64, o[0], layers - 1, _t), Out(_t, d));
+            void Backward(Stages stages, Tensor[] o, Tensor from, Tensor stream, Tensor first, Tensor r, Tensor e)
+            {
+                for (int l = layers - 1; l >= 0; l--)
+                {
+                    stages.MixBackward(from, l == 0 ? first : stream, first, r, e, l > 0 ? o[0] : o[1], o[2], l, _t);
+                }
+
+                o[3].copy_(before);
+                o[4].copy_(other);
+                stages.MixGradients(o[3], o[4], accumulate: true);
+                stages.MixGradients(o[5], o[6], accumulate: false);
+            }
+
+            Output sums = new(float32, 1e-3, layers);
+            Compare(
+                "mix backward", o => Backward(fast, o, dy, x, start, residual, embedding), o => Backward(plain, o, dy64, x64, start64, r64, e64),
+                Out(_t, d), Out(_t, d), Out(_t, d), sums, sums, sums, sums);
+            Optimizer(" with scalars", scalarFactor: 5);
+        }
+
         /// <summary>What fine-tuning adds: padding, dropout, the head.</summary>
         public void FineTuning()
         {
@@ -232,7 +268,7 @@ public static partial class KernelCheck
             }
         }
 
-        private void Optimizer()
+        private void Optimizer(string what = "", double scalarFactor = 1)
         {
             (FlatParameters a, FlatParameters b) = (new(fast, new ParameterLayout(_s)), new(plain, new ParameterLayout(_s)));
             foreach ((Tensor to, Tensor from) in ((Tensor, Tensor)[])[(a.Masters, b.Masters), (a.Gradient, b.Gradient), (a.FirstMoment, b.FirstMoment), (a.SecondMoment, b.SecondMoment)])
@@ -241,15 +277,20 @@ public static partial class KernelCheck
                 from.copy_(ReferenceEquals(to, a.SecondMoment) ? to.abs_() : to);
             }
 
-            var settings = new AdamWSettings(1e-2, 0.9, 0.98, 1e-6, 0.01, 0.5, 3);
+            var settings = new AdamWSettings(1e-2, 0.9, 0.98, 1e-6, 0.01, 0.5, 3) { ScalarFactor = scalarFactor };
             Tensor norm = zeros([], float32, fast.Device), normTwin = zeros([], float64, fast.Device);
             fast.AdamW(a, settings, norm, null);
             plain.AdamW(b, settings, normTwin, null);
-            Record("adamw weights", b.Masters, a.Masters, Wide);
+            Record($"adamw weights{what}", b.Masters, a.Masters, Wide);
             Record("adamw first moment", b.FirstMoment, a.FirstMoment, Wide);
             Record("adamw second moment", b.SecondMoment, a.SecondMoment, Wide);
             Record("adamw working copy", b.Working, a.Working, Narrow);
             Record("adamw norm", normTwin, norm, Wide);
+            if (scalarFactor != 1)
+            {
+                long first = a.Layout.Scalars;
+                Record("adamw scalars", b.Masters.narrow(0, first, b.Layout.Total - first), a.Masters.narrow(0, first, a.Layout.Total - first), Wide);
+            }
         }
 
         /// <summary>One backward pass for each norm, since their shares of the weight gradients are added up together; the last one's dx is kept.</summary>

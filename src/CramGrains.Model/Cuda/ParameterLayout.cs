@@ -1,6 +1,6 @@
 namespace CramGrains.Model.Cuda;
 
-/// <summary>Where each parameter lies in one flat buffer: matrices and embeddings first (they decay), then norms and the position scale.</summary>
+/// <summary>Where each parameter lies in one flat buffer: matrices and embeddings first (they decay), then norms and the position scale, the residual scalars last.</summary>
 internal sealed class ParameterLayout
 {
     /// <summary>Every parameter starts at a multiple of this many elements, so that all of them can be read 16 bytes at a time.</summary>
@@ -48,6 +48,13 @@ internal sealed class ParameterLayout
             Add(HeadPrefix + "dense.bias", headWidth);
             Add(HeadPrefix + "classifier.bias", classes);
         }
+
+        Scalars = Total;
+        if (s.ResidualScalars)
+        {
+            Add(Modules.CrammedBert.ResidualScalars, s.Layers);
+            Add(Modules.CrammedBert.EmbeddingScalars, s.Layers);
+        }
     }
 
     /// <summary>What the names of a classification head's parameters begin with.</summary>
@@ -67,6 +74,9 @@ internal sealed class ParameterLayout
 
     /// <summary>Elements before this one take weight decay.</summary>
     public long Decayed { get; }
+
+    /// <summary>Elements from this one on are residual scalars, which may have a learning rate of their own.</summary>
+    public long Scalars { get; }
 
     public Entry this[string name] => _byName[name];
 

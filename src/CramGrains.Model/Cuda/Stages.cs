@@ -105,6 +105,16 @@ internal abstract class Stages : IDisposable
     /// <summary>dw[n, k] (+)= dy[rows, n]^T x[rows, k], in the master type.</summary>
     public abstract void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k);
 
+    /// <summary>y[T, D] = residual[layer] * x + embedding[layer] * start</summary>
+    public abstract void Mix(Tensor x, Tensor start, Tensor residual, Tensor embedding, Tensor y, int layer, int rows);
+
+    /// <summary>Its gradient, layers from the last to the first: dx = residual[layer] * dy (dx may be dy), and dstart adds up embedding[layer] * dy; at layer 0, whose
+    /// x is the start, dx takes all of dstart up. The scalars' gradients wait.</summary>
+    public abstract void MixBackward(Tensor dy, Tensor x, Tensor start, Tensor residual, Tensor embedding, Tensor dx, Tensor dstart, int layer, int rows);
+
+    /// <summary>Moves the scalars' waiting gradients into <c>[L]</c> each, adding where <paramref name="accumulate"/>.</summary>
+    public abstract void MixGradients(Tensor residual, Tensor embedding, bool accumulate);
+
     /// <summary>Queries and keys in place, as the shape says: divided by their root mean square, turned by their position. <paramref name="angles"/> is
     /// [2, S of the shape, K/2], cosine and sine; <paramref name="scales"/> [T, 2, H] keeps what a vector was multiplied by (null without norm).</summary>
     public abstract void TurnHeads(Tensor qkv, Tensor angles, Tensor? scales, int rows);
@@ -184,6 +194,9 @@ internal readonly record struct AdamWSettings(double LearningRate, double Beta1,
 {
     /// <summary>Elements [from, to) that another optimizer steps.</summary>
     public (long From, long To) Skipped { get; init; }
+
+    /// <summary>What the learning rate of residual scalars is multiplied by.</summary>
+    public double ScalarFactor { get; init; } = 1;
 }
 
 /// <summary>One fine-tuning's or run's dropout: a counter-based stream (Philox) whose key and step lie in device memory.</summary>

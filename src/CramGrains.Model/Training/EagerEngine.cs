@@ -42,7 +42,7 @@ public sealed class EagerEngine : IPretrainingEngine
         _parameters = [.. _model.named_parameters().Select(named => Attach(named.name, named.parameter))];
         _gradients = [.. _parameters.Select(parameter => parameter.Gradient)];
         _weights = _parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Value);
-        bool muon = recipe.Training.Optimizer.Kind == OptimizerKind.Muon;
+        bool muon = recipe.Training.Optimizer.UsesMuon;
         _adamW = new([.. _parameters.Where(parameter => !muon || !Muon.Takes(parameter.Name))], recipe.Training.Optimizer);
         _muon = muon ? new([.. _parameters.Where(parameter => Muon.Takes(parameter.Name))], recipe.Training.Optimizer) : null;
         _step = zeros(1, ScalarType.Int64).squeeze(0).DetachFromDisposeScope();
@@ -94,8 +94,9 @@ public sealed class EagerEngine : IPretrainingEngine
         }
 
         _step.add_(1);
-        _adamW.Step(_step.item<long>(), learningRateFactor); // on the CPU: no sync
-        _muon?.Step(learningRateFactor);
+        long number = _step.item<long>(); // on the CPU: no sync
+        _adamW.Step(number, learningRateFactor);
+        _muon?.Step(number, learningRateFactor);
         MultiTensor.Zero(_gradients);
         return norm.MoveToOuterDisposeScope();
     }
@@ -124,9 +125,9 @@ public sealed class EagerEngine : IPretrainingEngine
     public IReadOnlyDictionary<string, Tensor> OptimizerState()
     {
         var state = new Dictionary<string, Tensor>(_adamW.State) { ["step"] = _step };
-        foreach (var (name, momentum) in _muon?.State ?? new Dictionary<string, Tensor>())
+        foreach (var (name, value) in _muon?.State ?? new Dictionary<string, Tensor>())
         {
-            state[name] = momentum;
+            state[name] = value;
         }
 
         if (_lossScale is not null)

@@ -36,4 +36,44 @@ public sealed class FusedEngineGpuTests
         ArchitectureRecipe shape = TestRecipes.TinyShape with { HiddenSize = 128, Heads = 2, FeedForwardSize = 512 };
         Assert.All(KernelCheck.Run(shape, 512, 128, 5, CUDA, cacheFolder: null, asCapability: capability), k => Assert.True(k.Passed, $"{k.Kernel}: {k.Error:E2}"));
     }
+
+    [Fact]
+    public void Compare_ModernBlockWithResidualScalars_GradientsAgree()
+    {
+        Assert.SkipUnless(cuda.is_available(), "This machine has no CUDA GPU that libtorch can use.");
+        Recipe tiny = TestRecipes.Tiny(
+            TestRecipes.TinyShape with { HiddenSize = 128, Heads = 2, FeedForwardSize = 512, Positions = PositionKind.Rotary, QueryKeyNorm = true, ResidualScalars = true }, microbatch: 5, batch: 5);
+        EngineAgreement a = EngineCheck.Compare(tiny with { Corpus = tiny.Corpus with { SequenceLength = 128 } }, 512, CUDA, cacheFolder: null);
+        Assert.All(a.GradientErrors, e => Assert.True(e.Error < 3e-2, $"{e.Parameter}: relative error {e.Error:E2}"));
+        Assert.True(a.SameSeedSameLosses);
+    }
+
+    [Theory]
+    [InlineData(OptimizerKind.Muon)]
+    [InlineData(OptimizerKind.NorMuon)]
+    public void Step_MuonOnAGpu_MovesTheMatricesAsOnTheCpu(OptimizerKind kind)
+    {
+        Assert.SkipUnless(cuda.is_available(), "This machine has no CUDA GPU that libtorch can use.");
+        using var scope = NewDisposeScope();
+        var recipe = new OptimizerRecipe(
+            kind, 1e-3, 0.9, 0.98, 1e-12, 0.01, MuonLearningRate: 0.02, MuonWeightDecay: 0.1, MuonMomentumStart: 0.85, MuonMomentumSteps: 3, MuonCautiousDecay: true);
+        (string Name, int Rows, int Columns)[] shapes = [("qkv", 192, 64), ("out", 64, 64), ("ffn_in", 256, 64), ("ffn_out", 64, 128)];
+        TrainedParameter[] here = [.. shapes.Select(n => new TrainedParameter($"layers.0.{n.Name}.weight", randn(n.Rows, n.Columns), randn(n.Rows, n.Columns)))];
+        TrainedParameter[] there = [.. here.Select(p => p with { Value = p.Value.clone().cuda(), Gradient = p.Gradient.cuda() })];
+        var before = here.ToDictionary(p => p.Name, p => p.Value.clone());
+        using var onCpu = new Muon(here, recipe);
+        using var onGpu = new Muon(there, recipe);
+        for (int step = 1; step <= 3; step++)
+        {
+            onCpu.Step(step, 0.5);
+            onGpu.Step(step, 0.5);
+        }
+
+        foreach (var (a, b) in here.Zip(there))
+        {
+            Tensor moved = a.Value - before[a.Name], far = b.Value.cpu() - a.Value;
+            double error = (far.norm() / moved.norm()).item<float>();
+            Assert.True(error < 5e-2, $"{a.Name}: relative error {error:E2}"); // bfloat16 products on the GPU
+        }
+    }
 }
