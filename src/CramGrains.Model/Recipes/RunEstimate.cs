@@ -76,13 +76,13 @@ public sealed record RunEstimate(
         return 16 * parameters - (optimizer.UsesMuon ? 4 * hidden : 0) + (optimizer.Kind == OptimizerKind.NorMuon ? 4 * rows : 0);
     }
 
-    // Per layer: both norms' inputs and outputs (4 D), queries, keys and values (3 D), attention's output (D), the feed-forward's width before and after
+    // Per layer: its mixed input where there are residual scalars (D), both norms' inputs and outputs (4 D), queries, keys and values (3 D), attention's output (D), the feed-forward's width before and after
     // its activation (2 F). The attention kernel keeps no S x S matrix. Logits are float32, kept with their softmax and gradient.
     private static long Activations(Recipe recipe, double masked)
     {
         var shape = recipe.Architecture;
         long positions = (long)recipe.Training.MicrobatchSize * recipe.Corpus.SequenceLength;
-        long layers = 2 * positions * shape.Layers * (8L * shape.HiddenSize + 2L * shape.FeedForwardSize);
+        long layers = 2 * positions * shape.Layers * ((shape.ResidualScalars ? 9L : 8L) * shape.HiddenSize + 2L * shape.FeedForwardSize);
         return layers + (long)(12 * masked * positions * recipe.Corpus.VocabularySize);
     }
 

@@ -71,7 +71,7 @@ internal sealed class Muon : IDisposable
             }
 
             group.Momentum.mul_(keep).add_(gradient, 1 - keep);
-            var update = gradient * (1 - keep) + group.Momentum * keep;
+            var update = gradient.lerp(group.Momentum, keep);
             long rows = update.shape[1] / group.Parts, columns = update.shape[2];
             var orthogonal = Orthogonalize(update.view(-1, rows, columns)); // by parts: [3 L, R / 3, C]
             if (group.RowMoments is { } moments)
@@ -129,7 +129,7 @@ internal sealed class Muon : IDisposable
         for (int i = 0; i < 5; i++)
         {
             var gram = x.bmm(x.mT); // [N, R, R]
-            x = A * x + (B * gram + C * gram.bmm(gram)).bmm(x);
+            x = MultiTensor.AddProduct(x, MultiTensor.AddProduct(gram, gram, gram, B, C), x, A, 1); // A x + (B G + C G G) x
         }
 
         return (tall ? x.mT : x).to(ScalarType.Float32).contiguous().MoveToOuterDisposeScope();

@@ -1,4 +1,5 @@
 using CramGrains.Model.Data;
+using CramGrains.Model.Evaluation;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Text;
 
@@ -55,6 +56,12 @@ public sealed class RowPackerTests
         int[][] ids = [.. rows.Select(row => row.Split(' ').Select(int.Parse).ToArray())];
         var pairs = ids.Where(row => row.Count(id => id == SpecialTokens.Separator) == 2).ToList();
         Assert.InRange(pairs.Count / (double)ids.Length, 0.25, 0.35);
+        Assert.All(ids, row =>
+        {
+            int end = Array.IndexOf(row, SpecialTokens.Separator);
+            int[]? second = end < row.Length - 1 ? row[(end + 1)..^1] : null;
+            Assert.Equal(row, EncodedExamples.Join(row[1..end], second, row.Length)); // as fine-tuning makes them
+        });
         Assert.All(pairs, row => Assert.InRange(Array.IndexOf(row, SpecialTokens.Separator), 1 + 31, 1 + 94));
         Assert.True(pairs.Select(row => Array.IndexOf(row, SpecialTokens.Separator)).Distinct().Count() > 20);
         var text = string.Join(" | ", documents.Select(document => string.Join(' ', document)));

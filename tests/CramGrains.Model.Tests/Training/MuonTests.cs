@@ -25,6 +25,24 @@ public sealed class MuonTests : IDisposable
         Assert.InRange(values.max().item<float>(), 0.3f, 1.3f);
     }
 
+    [Theory]
+    [InlineData(8, 24)]
+    [InlineData(24, 8)]
+    public void Orthogonalize_AnyMatrix_IsTheIterationWrittenOut(int rows, int columns)
+    {
+        using var generator = new Generator(4);
+        var matrix = randn([1, rows, columns], generator: generator);
+        var x = matrix[0].to(float64) / matrix[0].to(float64).norm();
+        x = rows > columns ? x.t() : x;
+        for (int i = 0; i < 5; i++)
+        {
+            var gram = x.mm(x.t());
+            x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram.mm(gram)).mm(x);
+        }
+
+        Assert.True(Goldens.RelativeError((rows > columns ? x.t() : x).to(float32), Muon.Orthogonalize(matrix)[0]) < 1e-4);
+    }
+
     [Fact]
     public void Step_HiddenMatrices_FollowTheFormulaOfThePeer()
     {
