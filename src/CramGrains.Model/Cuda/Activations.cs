@@ -24,6 +24,7 @@ internal sealed class Activations
         GatheredNorm = Work(masked, s.Hidden);
         GatheredGradient = Work(masked, s.Hidden);
         FinalStatistics = Stats(masked);
+        Transform = s.HeadTransform ? new(Work(masked, s.Hidden), Work(masked, s.Hidden), Work(masked, s.Hidden), Stats(masked)) : null;
         Losses = Full(masked);
         Logits = Work(headChunk, s.Vocabulary);
         StreamGradient = Work(tokens, s.Hidden);
@@ -70,8 +71,14 @@ internal sealed class Activations
     /// <summary>Gradient of queries, keys and values where it cannot take their place, because the norm's gradient reads them; null elsewhere.</summary>
     public Tensor? QkvGradient { get; }
 
+    /// <summary>What the head transform keeps; null without one.</summary>
+    public HeadTransform? Transform { get; }
+
     /// <summary>Gradient that the layers' shares of the embeddings add up to, <c>[T, D]</c>; null without residual scalars.</summary>
     public Tensor? StartGradient { get; }
+
+    /// <summary>Masked rows after the dense matrix, the activation and the norm, <c>[M, D]</c> each.</summary>
+    internal sealed record HeadTransform(Tensor Dense, Tensor Active, Tensor Normed, Statistics Statistics);
 
     internal sealed record Statistics(Tensor Mean, Tensor Deviation);
 

@@ -103,6 +103,8 @@ internal sealed unsafe class CudaStages : Stages
             new("embedding_backward", s.Hidden / 8, 0, cols),
             new("embedding_long", 256, 0, cols),
             .. s.ResidualScalars ? (KernelRequest[])[new("mix_forward", 256), new("mix_backward", 256), new("row_sums", 256)] : [],
+            .. s.HeadTransform ? (KernelRequest[])[new("gelu_forward", 256), new("gelu_backward", 256)] : [],
+            .. s.FirstAttentionNorm ? (KernelRequest[])[] : [new("add_rows", 256)],
             new("gradient_squares", 256),
             new("adamw", 256),
             new("to_working", 256),
@@ -303,6 +305,14 @@ internal sealed unsafe class CudaStages : Stages
 
     public override void GegluBackward(Tensor u, Tensor dy, Tensor? du, int rows, Float8Copy? copy = null) => Launch(
         "geglu_backward" + Copying(copy), Grid.Cover(rows * (long)Shape.Half / 8, 256), u, dy, du, rows * (Shape.Half / 8), copy?.Data, copy?.Scale, copy?.Largest);
+
+    public override void Gelu(Tensor x, Tensor y, int rows) => Launch("gelu_forward", Grid.Cover(Packs(rows), 256), x, y, Packs(rows));
+
+    public override void GeluBackward(Tensor x, Tensor dy, Tensor dx, int rows) => Launch("gelu_backward", Grid.Cover(Packs(rows), 256), x, dy, dx, Packs(rows));
+
+    public override void AddRows(Tensor x, Tensor y, int rows) => Launch("add_rows", Grid.Cover(Packs(rows), 256), x, y, Packs(rows));
+
+    private int Packs(int rows) => rows * (Shape.Hidden / 8);
 
     public override void Gather(Tensor x, Tensor positions, Tensor output, int rows) => Launch("gather_rows", Grid.Cover(rows, RowsPerBlock), x, positions, output, rows);
 

@@ -172,10 +172,19 @@ public sealed partial class FusedEngine : IPretrainingEngine
         Tensor word = _parameters.Product("word.weight");
         _stages.Gather(_a.Stream[^1], _batch.Positions, _a.Gathered, masked);
         _encoder.Norm(_a.Gathered, _shape.FinalNorm, _a.GatheredNorm, _a.FinalStatistics, masked);
+        Tensor read = _a.GatheredNorm;
+        if (_a.Transform is { } transform)
+        {
+            _stages.Linear(_a.GatheredNorm, _parameters.Product("head.dense.weight"), transform.Dense, null, masked, d, d); // [M, D]
+            _stages.Gelu(transform.Dense, transform.Active, masked);
+            _encoder.Norm(transform.Active, _shape.HeadNorm, transform.Normed, transform.Statistics, masked);
+            read = transform.Normed;
+        }
+
         for (int first = 0; first < masked; first += _headChunk)
         {
             int rows = Math.Min(_headChunk, masked - first);
-            Tensor x = _a.GatheredNorm.narrow(0, first, rows);
+            Tensor x = read.narrow(0, first, rows);
             _stages.Linear(x, word, _a.Logits, null, rows, v, d);                                   // [C, V]
             _stages.CrossEntropy(_a.Logits, _batch.Labels.narrow(0, first, rows), _a.Losses.narrow(0, first, rows), scale / used, _zLoss, rows);
             if (scale != 0)
@@ -190,7 +199,18 @@ public sealed partial class FusedEngine : IPretrainingEngine
 
     private void Backward(int rows)
     {
-        _encoder.NormBackward(_a.GatheredGradient, _a.Gathered, _shape.FinalNorm, _a.FinalStatistics, null, _a.GatheredGradient, _batch.MaskedRows);
+        int masked = _batch.MaskedRows, d = _shape.Hidden;
+        Tensor gradient = _a.GatheredGradient;
+        if (_a.Transform is { } transform)
+        {
+            _encoder.NormBackward(gradient, transform.Active, _shape.HeadNorm, transform.Statistics, null, gradient, masked);
+            _stages.GeluBackward(transform.Dense, gradient, gradient, masked);
+            _stages.LinearWeightGradient(gradient, _a.GatheredNorm, _parameters.Gradients("head.dense.weight"), _gradientsHold, masked, d, d);
+            _stages.LinearInputGradient(gradient, _parameters.Product("head.dense.weight"), transform.Normed, masked, d, d); // nothing reads the normed rows any more
+            gradient = transform.Normed;
+        }
+
+        _encoder.NormBackward(gradient, _a.Gathered, _shape.FinalNorm, _a.FinalStatistics, null, _a.GatheredGradient, masked);
         _stages.Scatter(_a.GatheredGradient, _batch.Positions, _a.StreamGradient, _batch.MaskedRows, rows);
         _encoder.Backward(_batch.Index, null, rows, _gradientsHold, dropout: null);
     }

@@ -62,7 +62,7 @@ public static partial class KernelCheck
             results.AddRange(heads.Results);
         }
 
-        EncoderShape mixed = shape! with { ResidualScalars = true, Layers = 3 };
+        EncoderShape mixed = shape! with { ResidualScalars = true, FirstAttentionNorm = false, HeadTransform = true, Layers = 3 };
         using (var mixing = new CudaStages(mixed, device, cuda, rows * sequence, cacheFolder, half: half))
         using (var mixingTwin = new PlainStages(mixed, device, float64, float64))
         {
@@ -162,7 +162,7 @@ public static partial class KernelCheck
                 o => { o[0].copy_(dqkv); plain.TurnHeadsBackward(Double(qkv), o[0], Double(angles), Scales(Double(kept)), _t); }, Out(_t, 3 * _s.Hidden));
         }
 
-        /// <summary>Residual scalars, each layer in its turn, and their learning rate.</summary>
+        /// <summary>Residual scalars, each layer in its turn, and their learning rate; the head transform's activation; a sum without a norm.</summary>
         public void Mixing()
         {
             int d = _s.Hidden, layers = _s.Layers;
@@ -187,6 +187,10 @@ public static partial class KernelCheck
                 "mix backward", o => Backward(fast, o, dy, x, start, residual, embedding), o => Backward(plain, o, dy64, x64, start64, r64, e64),
                 Out(_t, d), Out(_t, d), Out(_t, d), sums, sums, sums, sums);
             Optimizer(" with scalars", scalarFactor: 5);
+            Compare("gelu", o => fast.Gelu(x, o[0], _t), o => plain.Gelu(x64, o[0], _t), Out(_t, d));
+            Compare("gelu backward", o => fast.GeluBackward(x, dy, o[0], _t), o => plain.GeluBackward(x64, dy64, o[0], _t), Out(_t, d));
+            Compare(
+                "add rows", o => { o[0].copy_(x); fast.AddRows(o[0], dy, _t); }, o => { o[0].copy_(x64); plain.AddRows(o[0], dy64, _t); }, Out(_t, d));
         }
 
         /// <summary>What fine-tuning adds: padding, dropout, the head.</summary>

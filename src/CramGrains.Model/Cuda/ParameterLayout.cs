@@ -8,7 +8,7 @@ internal sealed class ParameterLayout
 
     private readonly Dictionary<string, Entry> _byName = [];
 
-    /// <param name="s">The encoder.</param>
+    /// <param name="s">The encoder; with a head transform it has no classification head, whose names are the same.</param>
     /// <param name="headWidth">Width of a classification head's dense layer; 0 for no head.</param>
     /// <param name="classes">Outputs of the head.</param>
     public ParameterLayout(EncoderShape s, int headWidth = 0, int classes = 0)
@@ -23,6 +23,11 @@ internal sealed class ParameterLayout
         }
 
         LayerMatrices = (_byName["layers.0.qkv.weight"].Offset, Total);
+        if (s.HeadTransform)
+        {
+            Add("head.dense.weight", s.Hidden, s.Hidden);
+        }
+
         if (headWidth > 0)
         {
             Add(HeadPrefix + "dense.weight", headWidth, s.Hidden);
@@ -37,7 +42,7 @@ internal sealed class ParameterLayout
 
         for (int n = 0; n < s.Norms; n++)
         {
-            string name = n == s.EmbeddingNorm ? "emb_norm" : n == s.FinalNorm ? "final_norm" : $"layers.{n / 2}.norm{(n % 2) + 1}";
+            string name = s.NormName(n);
             Add($"{name}.weight", s.Hidden);
             Add($"{name}.bias", s.Hidden);
             Norms.Add((_byName[$"{name}.weight"], _byName[$"{name}.bias"]));

@@ -262,6 +262,26 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         du?.narrow(0, 0, rows).copy_(gradient);
     }
 
+    public override void Gelu(Tensor x, Tensor y, int rows)
+    {
+        using var scope = NewDisposeScope();
+        y.narrow(0, 0, rows).copy_(nn.functional.gelu(x.narrow(0, 0, rows).to(master)));
+    }
+
+    public override void GeluBackward(Tensor x, Tensor dy, Tensor dx, int rows)
+    {
+        using var scope = NewDisposeScope();
+        Tensor v = x.narrow(0, 0, rows).to(master), cdf = (1 + (v / Math.Sqrt(2)).erf()) / 2, pdf = (v.square() / -2).exp() / Math.Sqrt(2 * Math.PI);
+        dx.narrow(0, 0, rows).copy_(dy.narrow(0, 0, rows).to(master) * (cdf + (v * pdf)));
+    }
+
+    public override void AddRows(Tensor x, Tensor y, int rows)
+    {
+        using var scope = NewDisposeScope();
+        Tensor part = x.narrow(0, 0, rows);
+        part.copy_(part.to(master) + y.narrow(0, 0, rows).to(master));
+    }
+
     public override void Gather(Tensor x, Tensor positions, Tensor output, int rows)
     {
         using var scope = NewDisposeScope();

@@ -134,6 +134,15 @@ internal abstract class Stages : IDisposable
     /// <summary>Gradient of the gated unit; du may be u.</summary>
     public abstract void GegluBackward(Tensor u, Tensor dy, Tensor? du, int rows, Float8Copy? copy = null);
 
+    /// <summary>y = gelu(x), <c>[rows, D]</c>.</summary>
+    public abstract void Gelu(Tensor x, Tensor y, int rows);
+
+    /// <summary>Its gradient; dx may be dy.</summary>
+    public abstract void GeluBackward(Tensor x, Tensor dy, Tensor dx, int rows);
+
+    /// <summary>x += y, <c>[rows, D]</c>.</summary>
+    public abstract void AddRows(Tensor x, Tensor y, int rows);
+
     /// <summary>out[i] = x[positions[i]], zero where the position is -1.</summary>
     public abstract void Gather(Tensor x, Tensor positions, Tensor output, int rows);
 

@@ -37,12 +37,14 @@ public sealed class FusedEngineGpuTests
         Assert.All(KernelCheck.Run(shape, 512, 128, 5, CUDA, cacheFolder: null, asCapability: capability), k => Assert.True(k.Passed, $"{k.Kernel}: {k.Error:E2}"));
     }
 
-    [Fact]
-    public void Compare_ModernBlockWithResidualScalars_GradientsAgree()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Compare_ModernBlock_GradientsAgree(bool modernBert)
     {
         Assert.SkipUnless(cuda.is_available(), "This machine has no CUDA GPU that libtorch can use.");
         Recipe tiny = TestRecipes.Tiny(
-            TestRecipes.TinyShape with { HiddenSize = 128, Heads = 2, FeedForwardSize = 512, Positions = PositionKind.Rotary, QueryKeyNorm = true, ResidualScalars = true }, microbatch: 5, batch: 5);
+            TestRecipes.TinyShape with { HiddenSize = 128, Heads = 2, FeedForwardSize = 512, Positions = PositionKind.Rotary, QueryKeyNorm = !modernBert, ResidualScalars = !modernBert, FirstAttentionNorm = !modernBert, HeadTransform = modernBert }, microbatch: 5, batch: 5);
         EngineAgreement a = EngineCheck.Compare(tiny with { Corpus = tiny.Corpus with { SequenceLength = 128 } }, 512, CUDA, cacheFolder: null);
         Assert.All(a.GradientErrors, e => Assert.True(e.Error < 3e-2, $"{e.Parameter}: relative error {e.Error:E2}"));
         Assert.True(a.SameSeedSameLosses);

@@ -30,15 +30,17 @@ public sealed class FusedEngineTests : IDisposable
 
     [Theory]
     [InlineData(PositionKind.ScaledSinusoidal, 0.0, 1000, false, false)]
+    [InlineData(PositionKind.Rotary, 0.0, 1000, false, false, true)]
+    [InlineData(PositionKind.Rotary, 0.01, 5, true, true, true)]
     [InlineData(PositionKind.Sinusoidal, 0.01, 5, false, false)]
     [InlineData(PositionKind.Rotary, 0.0, 1000, false, false)]
     [InlineData(PositionKind.Rotary, 0.0, 1000, true, false)]
     [InlineData(PositionKind.Sinusoidal, 0.0, 1000, true, false)]
     [InlineData(PositionKind.Rotary, 0.0, 1000, true, true)]
     [InlineData(PositionKind.ScaledSinusoidal, 0.01, 5, false, true)]
-    public void Accumulate_SeveralMicrobatchesOfSeveralSizes_GivesAutogradsGradients(PositionKind positions, double zLoss, int headChunk, bool queryKeyNorm, bool scalars)
+    public void Accumulate_SeveralMicrobatchesOfSeveralSizes_GivesAutogradsGradients(PositionKind positions, double zLoss, int headChunk, bool queryKeyNorm, bool scalars, bool modernBert = false)
     {
-        Recipe recipe = TestRecipes.Tiny(TestRecipes.TinyShape with { Positions = positions, QueryKeyNorm = queryKeyNorm, ResidualScalars = scalars, Layers = scalars ? 3 : 2 });
+        Recipe recipe = TestRecipes.Tiny(TestRecipes.TinyShape with { Positions = positions, QueryKeyNorm = queryKeyNorm, ResidualScalars = scalars, Layers = scalars ? 3 : 2, FirstAttentionNorm = !modernBert, HeadTransform = modernBert });
         recipe = recipe with { Training = recipe.Training with { ZLoss = zLoss } };
         using var eager = new EagerEngine(recipe, 64, CPU);
         using FusedEngine fused = Plain(recipe, rows: 3, masked: 16, headChunk);
@@ -104,26 +106,31 @@ public sealed class FusedEngineTests : IDisposable
         Goldens.AssertClose(eager.Weights(), fused.Weights(), 1e-3);
     }
 
-    [Fact]
-    public void Accumulate_Float8_FirstMicrobatchIsExactAndTheNextIsClose()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Accumulate_Float8_FirstMicrobatchIsExactAndTheNextIsClose(bool modern)
     {
-        Recipe recipe = TestRecipes.Tiny();
+        Recipe recipe = TestRecipes.Tiny(modern
+            ? TestRecipes.TinyShape with { Positions = PositionKind.Rotary, QueryKeyNorm = true, ResidualScalars = true, FirstAttentionNorm = false, HeadTransform = true }
+            : TestRecipes.TinyShape);
         Recipe narrow = recipe with { Training = recipe.Training with { Precision = PrecisionKind.Float8 } };
         using var eager = new EagerEngine(recipe, 64, CPU);
         using FusedEngine fused = Plain(narrow, rows: 3, masked: 16), again = Plain(narrow, rows: 3, masked: 16);
+        Unsettle(eager);
         foreach (FusedEngine engine in (FusedEngine[])[fused, again])
         {
             engine.Load(eager.Weights(), engine.OptimizerState());
         }
 
         Assert.True(Goldens.RelativeError(eager.Accumulate(Random(3, 12, 1), 1), fused.Accumulate(Random(3, 12, 1), 1)) < Tolerance);
-        Goldens.AssertClose(eager.Gradients, Gradients(fused), Tolerance);
+        Goldens.AssertClose(eager.Gradients, Gradients(fused), modern ? 20 * Tolerance : Tolerance);
         eager.Step(0);
         fused.Step(0);
         double exact = eager.Accumulate(Random(3, 12, 2), 1).item<float>(), close = fused.Accumulate(Random(3, 12, 2), 1).item<float>();
         Assert.NotEqual(exact, close);
         Assert.Equal(exact, close, 0.02 * exact);
-        Assert.All(eager.Gradients, g => Assert.True(Norm(g.Value - fused.GradientOf(g.Key)) < 0.3 * Norm(g.Value), g.Key));
+        Assert.All(eager.Gradients.Where(g => !g.Key.EndsWith("_scalars", StringComparison.Ordinal)), g => Assert.True(Norm(g.Value - fused.GradientOf(g.Key)) < 0.3 * Norm(g.Value), g.Key));
 
         again.Accumulate(Random(3, 12, 1), 1);
         again.Step(0);
@@ -198,7 +205,7 @@ public sealed class FusedEngineTests : IDisposable
         using var frozen = no_grad();
         foreach (var (name, weight) in engine.Weights().Where(pair => pair.Key.EndsWith("_scalars", StringComparison.Ordinal)))
         {
-            weight.copy_(tensor(name[0] == 'r' ? new[] { 0.7f, 1.2f, 0.9f } : [0.3f, -0.2f, 0.5f]));
+            weight.copy_(tensor(name[0] == 'r' ? new[] { 0.7f, 1.2f, 0.9f } : [0.3f, -0.2f, 0.5f]).narrow(0, 0, weight.shape[0]));
         }
     }
 

@@ -56,11 +56,11 @@ public sealed class KernelCheckTests
     public void Mixing_TwinInFloat32_Agrees()
     {
         using var scope = NewDisposeScope();
-        EncoderShape mixed = Shape with { ResidualScalars = true, Layers = 3 };
+        EncoderShape mixed = Shape with { ResidualScalars = true, FirstAttentionNorm = false, HeadTransform = true, Layers = 3 };
         using PlainStages stages = new(mixed, CPU, bfloat16, float32), twin = new(mixed, CPU, float64, float64);
         var checks = new KernelCheck.KernelChecks(stages, twin, batch: 3);
         checks.Mixing();
-        Assert.Equal(14, checks.Results.Count);
+        Assert.Equal(17, checks.Results.Count);
         Assert.All(checks.Results, k => Assert.True(k.Passed, $"{k.Kernel}: {k.Error:E2}, tolerance {k.Tolerance:E0}"));
     }
 
