@@ -42,7 +42,7 @@ public sealed record StudyCell(StudyPart Part, string Variant, string Budget, in
 }
 
 /// <summary>Which cells a call is about.</summary>
-/// <param name="Variant">A variant, or a variant without an element; null is any.</param>
+/// <param name="Variant">A variant, or a variant without an element; ending with '*', any that begins so; null is any.</param>
 /// <param name="Budget">A budget, or <c>grid</c>; null is any.</param>
 /// <param name="Seed">A seed; null is any.</param>
 public sealed record StudySelection(string? Variant, string? Budget, int? Seed)
@@ -77,6 +77,6 @@ public sealed record StudySelection(string? Variant, string? Budget, int? Seed)
     {
         ArgumentNullException.ThrowIfNull(cell);
         bool budget = Budget is null || (cell.Part == StudyPart.Grid ? Budget == "grid" || Budget == $"grid={StudyCell.Text(cell.GridValue!.Value)}" : Budget == cell.Budget);
-        return (Variant is null || Variant == cell.Label) && budget && (Seed is null || Seed == cell.Seed);
+        return (Variant is null || Variant == cell.Label || (Variant.EndsWith('*') && cell.Label.StartsWith(Variant[..^1], StringComparison.Ordinal))) && budget && (Seed is null || Seed == cell.Seed);
     }
 }

@@ -22,9 +22,9 @@ public sealed record CurvePoint(double Seconds, long Tokens, long Updates, doubl
 /// <param name="Exaflop">Model operations in 1e18.</param>
 /// <param name="Parameters">Trainable parameters.</param>
 /// <param name="Engine">The engine.</param>
-/// <param name="Device">The device of the last leg, by its product name.</param>
+/// <param name="Device">The device by its product name; several where it went on elsewhere.</param>
 /// <param name="Corpus">Digest of what it was trained on.</param>
-/// <param name="Weights">SHA-256 of the trained weights; null where training diverged.</param>
+/// <param name="Weights">SHA-256 of the trained weights; null where training diverged, or where only the losses were wanted.</param>
 /// <param name="Curve">Every held-out measurement, the first and the last included.</param>
 public sealed record StudyCellResult(
     StudyCell Cell, double? HeldOutInitial, double? HeldOutFinal, string? Failure, long Updates, long Tokens, double Seconds, double Exaflop, long Parameters,

@@ -15,9 +15,6 @@ internal static class MultiTensor
             torch._foreach_mul_(x, factor)
             return 0
 
-        def add_product(x: Tensor, a: Tensor, b: Tensor, beta: float, alpha: float):
-            return torch.baddbmm(x, a, b, beta=beta, alpha=alpha)
-
         def zero(x: List[Tensor]):
             torch._foreach_zero_(x)
             return 0
@@ -54,14 +51,6 @@ internal static class MultiTensor
         using var scope = NewDisposeScope();
         Unit.Value.invoke("scale", tensors, tensor((float)factor, device: tensors[0].device));
     }
-
-    /// <summary>beta x + alpha a b, matrix by matrix, rounded once; TorchSharp's own binding of it takes its operands in another order than it says.</summary>
-    /// <param name="x"><c>[N, R, C]</c>.</param>
-    /// <param name="a"><c>[N, R, K]</c>.</param>
-    /// <param name="b"><c>[N, K, C]</c>.</param>
-    /// <param name="beta">Of x.</param>
-    /// <param name="alpha">Of the product.</param>
-    public static Tensor AddProduct(Tensor x, Tensor a, Tensor b, double beta, double alpha) => (Tensor)Unit.Value.invoke("add_product", x, a, b, beta, alpha);
 
     /// <summary>Sets all tensors to zero.</summary>
     public static void Zero(Tensor[] tensors) => Unit.Value.invoke("zero", (object)tensors);

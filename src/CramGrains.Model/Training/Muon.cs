@@ -70,8 +70,8 @@ internal sealed class Muon : IDisposable
                 gradient.mul_(clip);
             }
 
-            group.Momentum.mul_(keep).add_(gradient, 1 - keep);
-            var update = gradient.lerp(group.Momentum, keep);
+            group.Momentum.lerp_(gradient, 1 - keep);
+            var update = gradient.lerp_(group.Momentum, keep); // Nesterov's look ahead, in place of the stacked copy
             long rows = update.shape[1] / group.Parts, columns = update.shape[2];
             var orthogonal = Orthogonalize(update.view(-1, rows, columns)); // by parts: [3 L, R / 3, C]
             if (group.RowMoments is { } moments)
@@ -120,7 +120,7 @@ internal sealed class Muon : IDisposable
     /// <returns><c>[N, R, C] float32</c>.</returns>
     internal static Tensor Orthogonalize(Tensor matrices)
     {
-        const double A = 3.4445, B = -4.7750, C = 2.0315; // the steepest at zero that still stays near one
+        const float A = 3.4445f, B = -4.7750f, C = 2.0315f; // the steepest at zero that still stays near one
         using var scope = NewDisposeScope();
         bool tall = matrices.shape[1] > matrices.shape[2];
         var x = matrices / (linalg.vector_norm(matrices, dims: [1, 2], keepdim: true) + 1e-7);
@@ -129,7 +129,8 @@ internal sealed class Muon : IDisposable
         for (int i = 0; i < 5; i++)
         {
             var gram = x.bmm(x.mT); // [N, R, R]
-            x = MultiTensor.AddProduct(x, MultiTensor.AddProduct(gram, gram, gram, B, C), x, A, 1); // A x + (B G + C G G) x
+            // Sums ride on the products. TorchSharp 0.107 takes the tensor itself for the first factor and the last argument for what is added, whatever it calls them.
+            x = gram.baddbmm(gram, gram, beta: B, alpha: C).baddbmm(x, x, beta: A, alpha: 1);
         }
 
         return (tall ? x.mT : x).to(ScalarType.Float32).contiguous().MoveToOuterDisposeScope();

@@ -16,7 +16,8 @@ internal static class CommandLineRun
     /// <summary>Parses and runs.</summary>
     public static int Run(RootCommand command, string[] arguments)
     {
-        var parsed = command.Parse(arguments);
+        // '@' begins no name of a file with more arguments: studies name their grids so, and fill-mask takes any text.
+        var parsed = command.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
             parsed.Invoke();

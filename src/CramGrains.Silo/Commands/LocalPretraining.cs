@@ -22,19 +22,25 @@ internal sealed record LocalPretraining(
 {
     private static JsonSerializerOptions OneLine { get; } = new(RecipeJson.Options) { WriteIndented = false };
 
+    /// <summary>The engine's name, once it runs.</summary>
+    public string EngineName { get; private set; } = "";
+
+    /// <summary>Whether the weights are wanted, or only the losses.</summary>
+    public bool KeepsWeights { get; init; } = true;
+
     /// <summary>The run's checkpoints.</summary>
     public static CheckpointStore Checkpoints(string folder, int keep = 2) => new(Path.Combine(folder, "checkpoints"), keep);
 
     /// <summary>Trains until the budget is used up, or until it is asked to stop and has written a checkpoint.</summary>
     /// <param name="heard">Told of every event, with the budget as it stands.</param>
     /// <param name="stop">Asks it to stop.</param>
-    /// <returns>What came of it, and the engine's name.</returns>
-    public (PretrainingResult Result, string Engine) Run(Action<TrainingEvent, BudgetMeter>? heard, CancellationToken stop)
+    public PretrainingResult Run(Action<TrainingEvent, BudgetMeter>? heard, CancellationToken stop)
     {
         Directory.CreateDirectory(Folder);
         Directory.CreateDirectory(Cache);
         File.WriteAllText(Path.Combine(Folder, "recipe.json"), RecipeJson.ToCanonicalJson(Recipe));
         using var engine = PretrainingEngines.Create(Recipe, VocabularySize, Device, Cache, Console.Error.WriteLine);
+        EngineName = engine.Name;
         using var metrics = new StreamWriter(Path.Combine(Folder, "metrics.jsonl"), append: true) { AutoFlush = true };
         Pretrainer? pretrainer = null;
         var events = new DirectProgress<TrainingEvent>(happened =>
@@ -46,8 +52,11 @@ internal sealed record LocalPretraining(
         var control = new PretrainingControl();
         using var asked = stop.Register(control.RequestStop);
         Console.Error.WriteLine($"{Recipe.Name} on {DeviceNames.Of(Device) ?? Device.ToString()} with the {engine.Name} engine, {Training.Count * Training.SequenceLength:N0} training tokens");
-        pretrainer = new Pretrainer(Recipe, Training, HeldOut, engine, Checkpoints(Folder, Recipe.Checkpoints.Keep), TimeProvider.System, events, CorpusDigest);
-        return (pretrainer.Run(0, control, CancellationToken.None), engine.Name);
+        pretrainer = new Pretrainer(Recipe, Training, HeldOut, engine, Checkpoints(Folder, Recipe.Checkpoints.Keep), TimeProvider.System, events, CorpusDigest)
+        {
+            CheckpointAtEnd = KeepsWeights,
+        };
+        return pretrainer.Run(0, control, CancellationToken.None);
     }
 
     private static void Show(TrainingEvent happened)

@@ -60,11 +60,11 @@ internal static class PretrainCommand
         Directory.CreateDirectory(output);
         File.WriteAllLines(Path.Combine(output, RunCheckpoint.VocabularyFile), corpus.Vocabulary);
         File.Copy(Path.Combine(corpus.Folder, CorpusManifest.FileName), Path.Combine(output, RunCheckpoint.CorpusFile), overwrite: true);
-        var (result, engine) = new LocalPretraining(
-            recipe, corpus.Training, corpus.HeldOut, corpus.Encoder.VocabularySize, corpus.Manifest.Digest, output, device, cache).Run(null, stop);
+        var pretraining = new LocalPretraining(recipe, corpus.Training, corpus.HeldOut, corpus.Encoder.VocabularySize, corpus.Manifest.Digest, output, device, cache);
+        var result = pretraining.Run(null, stop);
         string? product = DeviceNames.Of(device);
         return new(
-            recipe.Name, RecipeJson.Digest(recipe), corpus.Manifest.Digest, corpus.Manifest.TrainingTokens, result.Outcome, product ?? device.ToString(), engine,
+            recipe.Name, RecipeJson.Digest(recipe), corpus.Manifest.Digest, corpus.Manifest.TrainingTokens, result.Outcome, product ?? device.ToString(), pretraining.EngineName,
             result.Parameters, result.OptimizerSteps, result.TokensSeen, result.BudgetUsedSeconds > 0 ? result.TokensSeen / result.BudgetUsedSeconds : 0,
             ComputeUse.Of(result.BudgetUsedSeconds, result.ExaflopUsed, GpuPeaks.OfProduct(product)), result.HeldOutLossInitial, result.HeldOutLoss, result.Checkpoint);
     }

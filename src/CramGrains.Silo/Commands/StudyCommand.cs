@@ -9,7 +9,10 @@ namespace CramGrains.Silo.Commands;
 internal static class StudyCommand
 {
     /// <summary>Runs one command line, without the leading <c>study</c>.</summary>
-    public static int Run(string[] arguments)
+    public static int Run(string[] arguments) => Run(arguments, CancellationToken.None);
+
+    /// <summary>As <see cref="Run(string[])"/>, with somebody else who may interrupt it.</summary>
+    internal static int Run(string[] arguments, CancellationToken cancellation)
     {
         var options = new StudyOptions();
         var command = new RootCommand(
@@ -18,16 +21,17 @@ internal static class StudyCommand
             + "  cram study studies/mini-cram.json --corpus ~/text --export-tokens rows.u16")
         {
             options.File, options.Output, options.Corpus, options.Tokens, options.RowOrder, options.HeldOutRows, options.Vocabulary, options.ExportTokens, options.Glue, options.Only,
-            options.Budget, options.Seeds, options.MaximumTime, options.Keep, options.Corpora, options.Cache, options.Device, options.Json,
+            options.Budget, options.Seeds, options.PretrainOnly, options.MaximumTime, options.Keep, options.Corpora, options.Cache, options.Device, options.Json,
         };
         command.SetAction(parsed =>
         {
             int code = CommandLineRun.Done;
-            LocalDevice.UntilInterrupted(interrupted =>
+            LocalDevice.UntilInterrupted(signalled =>
             {
-                using var stop = new StudyStop(StudyOptions.Time(parsed.GetValue(options.MaximumTime)), interrupted);
+                using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(signalled, cancellation);
+                using var stop = new StudyStop(StudyOptions.Time(parsed.GetValue(options.MaximumTime)), interrupted.Token);
                 code = Execute(options.Read(parsed), stop);
-                interrupted.ThrowIfCancellationRequested();
+                interrupted.Token.ThrowIfCancellationRequested();
             });
             return code;
         });
@@ -49,14 +53,14 @@ internal static class StudyCommand
         StudyRuns? runs = null;
         (string Table, string Json) Report() => StudyReport.Write(folder.Root, asked.Study.Definition, runs!.Results, glue?.Results ?? []);
         runs = new StudyRuns(asked.Study, folder, corpora, device, asked.Cache, asked.Keep, Console.Error.WriteLine, () => Report());
-        if (asked.Study.Definition.Glue is not null && asked.Glue is { } files)
+        if (asked.Study.Definition.Glue is not null && !asked.PretrainOnly && asked.Sources.GlueFolder is { } files)
         {
             glue = new StudyGlueRuns(asked.Study, runs, folder, corpora, files, device, asked.Cache, Console.Error.WriteLine, () => Report());
             glue.CheckFiles();
         }
         else if (asked.Study.Definition.Glue is not null)
         {
-            Console.Error.WriteLine("GLUE is not run: give its files with --glue DIR.");
+            Console.Error.WriteLine(asked.PretrainOnly ? "GLUE is not run in this call." : "GLUE is not run: give its files with --glue DIR.");
         }
 
         runs.Find();

@@ -73,9 +73,9 @@ internal sealed class StudyCorpora(StudySources sources, CancellationToken stop)
             throw new CorpusException($"{sources.VocabularyFile}: {vocabulary.Length} entries, expected at most corpus.vocabulary_size = {recipe.Corpus.VocabularySize}. Set it alike.");
         }
 
-        // The model has the recipe's vocabulary, so that a file without one and the peer's fixed 32,768 mean the same model.
-        var rows = TokenFile.Open(path, recipe.Corpus.SequenceLength, vocabulary?.Length ?? recipe.Corpus.VocabularySize, sources.HeldOutRows, sources.Order);
+        int entries = vocabulary?.Length ?? recipe.Corpus.VocabularySize;
+        var rows = TokenFile.Open(path, recipe.Corpus.SequenceLength, entries, sources.HeldOutRows, sources.Order);
         _owned.Add(rows);
-        return new(rows.Training, rows.HeldOut, rows.Digest, recipe.Corpus.VocabularySize, vocabulary, null);
+        return new(rows.Training, rows.HeldOut, rows.Digest, entries, vocabulary, null);
     }
 }

@@ -63,6 +63,12 @@ internal sealed class StudyGlueRuns(
     public bool Run(Func<StudyCell, bool> selected, StudyStop stop)
     {
         var cells = study.Cells.Where(cell => StudyPlan.IsFineTuned(study.Definition, cell) && selected(cell)).ToList();
+        if (cells.FirstOrDefault(cell => runs.Result(cell) is { Weights: null, Failure: null }) is { } bare)
+        {
+            throw new CheckpointMismatchException(
+                $"{folder.Of(bare.Folder)}: was pretrained when the study did not fine-tune it, so its weights were not kept. Delete that folder to pretrain it again.");
+        }
+
         bool complete = true;
         foreach (string variant in cells.Select(cell => cell.Variant).Distinct())
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using CramGrains.Model.Data;
+using CramGrains.Model.Recipes;
 using CramGrains.Model.Studies;
 
 namespace CramGrains.Silo.Commands;
@@ -9,14 +10,14 @@ namespace CramGrains.Silo.Commands;
 /// <param name="Sources">Where its rows come from.</param>
 /// <param name="Output">Folder of its results.</param>
 /// <param name="ExportTokens">Only writes the rows to this file.</param>
-/// <param name="Glue">GLUE files; null runs none.</param>
+/// <param name="PretrainOnly">Runs no GLUE in this call.</param>
 /// <param name="IsSelected">Which cells are run in this call.</param>
 /// <param name="Keep">Keeps the weights of every cell.</param>
 /// <param name="Cache">Folder of compiled kernels.</param>
 /// <param name="Device">The device's name.</param>
 /// <param name="Json">Print JSON.</param>
 internal sealed record StudyRequest(
-    Study Study, StudySources Sources, string? Output, string? ExportTokens, string? Glue, Func<StudyCell, bool> IsSelected, bool Keep, string Cache, string? Device, bool Json);
+    Study Study, StudySources Sources, string? Output, string? ExportTokens, bool PretrainOnly, Func<StudyCell, bool> IsSelected, bool Keep, string Cache, string? Device, bool Json);
 
 /// <summary>The options of <c>cram study</c>.</summary>
 internal sealed class StudyOptions
@@ -47,6 +48,8 @@ internal sealed class StudyOptions
     public Option<string[]> Budget { get; } = new("--budget") { Description = "Runs these budgets only, such as 2m; one that the study does not have is added.", AllowMultipleArgumentsPerToken = true };
 
     public Option<int[]> Seeds { get; } = new("--seeds") { Description = "Runs these seeds only; one that the study does not have is added.", AllowMultipleArgumentsPerToken = true };
+
+    public Option<bool> PretrainOnly { get; } = new("--pretrain-only") { Description = "Runs no GLUE in this call. --glue still keeps its sentences out of a corpus that is prepared." };
 
     public Option<string?> MaximumTime { get; } = new("--max-time") { Description = "Saves and stops after this wall clock, such as 9m, counted from the start of the program; exit code 75 says that the study is not finished." };
 
@@ -87,10 +90,33 @@ internal sealed class StudyOptions
         var loaded = StudyLoader.Load(
             parsed.GetRequiredValue(File), budgets, seeds, tokens is not null || prepared is not null ? [] : sources.Length > 0 ? LocalCorpora.Paths(sources) : null);
         var study = loaded.Study ?? throw new ArgumentException(string.Join('\n', loaded.Problems));
+        CheckGlue(study, parsed, tokens is not null, prepared is not null);
         return new(
             study, new(corpora, prepared, tokens, parsed.GetValue(RowOrder), parsed.GetValue(HeldOutRows), parsed.GetValue(Vocabulary), parsed.GetValue(Glue)),
-            parsed.GetValue(Output), parsed.GetValue(ExportTokens), parsed.GetValue(Glue), Selection(study, parsed.GetValue(Only) ?? [], budgets, seeds), parsed.GetValue(Keep),
+            parsed.GetValue(Output), parsed.GetValue(ExportTokens), parsed.GetValue(PretrainOnly), Selection(study, parsed.GetValue(Only) ?? [], budgets, seeds), parsed.GetValue(Keep),
             LocalCorpora.Cache(parsed.GetValue(Cache), corpora), parsed.GetValue(Device), parsed.GetValue(Json));
+    }
+
+    /// <summary>With GLUE at hand its sentences are kept out of a corpus, which makes it another one: so either every call of a study has it, or none.</summary>
+    private void CheckGlue(Study study, ParseResult parsed, bool tokens, bool prepared)
+    {
+        bool given = parsed.GetValue(Glue) is not null;
+        if (study.Definition.Glue is null)
+        {
+            return;
+        }
+
+        if (tokens && given && parsed.GetValue(Vocabulary) is null && !parsed.GetValue(PretrainOnly))
+        {
+            throw new ArgumentException("GLUE needs the vocabulary of the token file. Give it with --vocabulary vocab.txt, one entry a line, or say --pretrain-only.");
+        }
+
+        if (!tokens && !prepared && !given && study.Cells.Any(cell => study.RecipeOf(cell, study.Variant(cell.Variant).Grid?.Values[0]).Corpus.Decontamination == DecontaminationMode.Remove))
+        {
+            throw new ArgumentException(
+                "This study scores GLUE, so its sentences are kept out of the corpus while it is prepared: give its files with --glue DIR in every call (--pretrain-only runs no fine-tuning), "
+                + "or name a corpus that is prepared already, or set corpus.decontamination=off in the study.");
+        }
     }
 
     /// <summary>Which cells are meant; each thing that <c>--only</c> names must be one at least.</summary>

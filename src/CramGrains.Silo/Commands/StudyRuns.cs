@@ -22,7 +22,7 @@ internal sealed class StudyRuns(
 {
     // What a result depends on besides recipe and corpus; counted up when the way of measuring changes.
     private const string Protocol = "study-1";
-    private const string CurveFile = "curve.jsonl";
+    private const string CurveFile = "curve.jsonl", DevicesFile = "devices.txt";
 
     private readonly Dictionary<StudyCell, StudyCellResult> _results = [];
 
@@ -93,6 +93,7 @@ internal sealed class StudyRuns(
         var (corpus, recipe, about, path) = (corpora.Of(full), Study.Anonymous(full), About(full), folder.Of(cell.Folder));
         folder.Begin(cell.Folder, about);
         WriteCorpus(path, corpus);
+        NoteDevice(path);
         say(cell.Name);
         var curve = ReadCurve(path);
         using (var lines = new StreamWriter(Path.Combine(path, CurveFile), append: true) { AutoFlush = true })
@@ -112,9 +113,13 @@ internal sealed class StudyRuns(
                 }
             }
 
+            var pretraining = new LocalPretraining(recipe, corpus.Training, corpus.HeldOut, corpus.VocabularySize, corpus.Digest, path, device, cache)
+            {
+                KeepsWeights = IsKept(cell),
+            };
             try
             {
-                var (result, engine) = new LocalPretraining(recipe, corpus.Training, corpus.HeldOut, corpus.VocabularySize, corpus.Digest, path, device, cache).Run(Heard, stop);
+                var result = pretraining.Run(Heard, stop);
                 if (result.Outcome == PretrainingOutcome.Stopped)
                 {
                     say(string.Create(CultureInfo.InvariantCulture, $"{cell.Name}: stopped with a checkpoint at {result.BudgetUsedSeconds:0.0} s, step {result.OptimizerSteps}"));
@@ -123,7 +128,8 @@ internal sealed class StudyRuns(
 
                 Finish(cell, about, new(
                     cell, result.HeldOutLossInitial, result.HeldOutLoss, null, result.OptimizerSteps, result.TokensSeen, result.BudgetUsedSeconds, result.ExaflopUsed, result.Parameters,
-                    engine, DeviceName, corpus.Digest, PretrainedModel.IdentityOf(CheckpointStore.ReadManifest(result.Checkpoint)), curve));
+                    pretraining.EngineName, Devices(path), corpus.Digest,
+                    IsKept(cell) ? PretrainedModel.IdentityOf(CheckpointStore.ReadManifest(result.Checkpoint)) : null, curve));
             }
             catch (NonFiniteLossException diverged)
             {
@@ -131,14 +137,19 @@ internal sealed class StudyRuns(
                 var last = curve.LastOrDefault();
                 Finish(cell, about, new(
                     cell, curve.FirstOrDefault()?.HeldOutNats, null, diverged.Message, diverged.Step, last?.Tokens ?? 0, last?.Seconds ?? 0, 0, 0,
-                    device.type == DeviceType.CUDA ? "fused" : "eager", DeviceName, corpus.Digest, null, curve));
+                    pretraining.EngineName, Devices(path), corpus.Digest, null, curve));
             }
         }
 
         return true;
     }
 
-    private string DeviceName => DeviceNames.Of(device) ?? device.ToString();
+    private bool IsKept(StudyCell cell) => keepAll || StudyPlan.IsFineTuned(study.Definition, cell);
+
+    /// <summary>A cell that goes on elsewhere says so: equal wall clock on two kinds of device is not equal compute.</summary>
+    private void NoteDevice(string path) => File.AppendAllText(Path.Combine(path, DevicesFile), $"{DeviceNames.Of(device) ?? device.ToString()}\n");
+
+    private static string Devices(string path) => string.Join(" and ", File.ReadAllLines(Path.Combine(path, DevicesFile)).Distinct());
 
     private void Finish(StudyCell cell, IReadOnlyDictionary<string, string> about, StudyCellResult result)
     {
@@ -160,7 +171,7 @@ internal sealed class StudyRuns(
             return;
         }
 
-        if (_results[cell].Weights is null || !(keepAll || StudyPlan.IsFineTuned(study.Definition, cell)))
+        if (_results[cell].Weights is null)
         {
             Directory.Delete(checkpoints, recursive: true);
             return;

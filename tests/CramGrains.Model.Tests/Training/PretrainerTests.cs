@@ -159,6 +159,19 @@ public sealed class PretrainerTests : IDisposable
     }
 
     [Fact]
+    public void Run_NoCheckpointWantedAtTheEnd_WritesOneOnlyWhereItStops()
+    {
+        string folder = Folder();
+        using var stopped = new TrainingRig(TwentySteps, folder, checkpointAtEnd: false);
+        stopped.OnStep = step => Stop(stopped, step == 10);
+        Assert.NotEmpty(stopped.Run().Checkpoint);
+        using var whole = new TrainingRig(TwentySteps, folder, checkpointAtEnd: false);
+        var result = whole.Run();
+        Assert.Equal((PretrainingOutcome.Completed, 20L, ""), (result.Outcome, result.OptimizerSteps, result.Checkpoint));
+        Assert.Empty(whole.Events.OfType<CheckpointWritten>());
+    }
+
+    [Fact]
     public void Run_FinishedRunAgain_TrainsNoMore()
     {
         string folder = Folder();
