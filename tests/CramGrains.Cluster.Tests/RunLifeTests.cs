@@ -19,6 +19,7 @@ public sealed class RunLifeTests
 
         Assert.Equal(TerminationReason.Completed, report.Reason);
         Assert.Equal((100, 100_000, 7.5, 3.25), (report.OptimizerSteps, report.TokensSeen, report.HeldoutLossInitial, report.HeldoutLoss));
+        Assert.Equal(("paper", "paper"), (report.Track, (await run.GetAsync())!.Track)); // it bends no rule
         Assert.Equal((1, 123_456L, 60.0), (report.Attempts, report.CorpusTokens, report.BudgetSeconds));
         Assert.Equal(["cola 7", "cola 8", "mrpc 7", "mrpc 8"], report.Glue.Select(g => $"{g.Task} {g.Seed}").Order());
     }

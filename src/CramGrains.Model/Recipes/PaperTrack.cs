@@ -64,13 +64,6 @@ public static class PaperTrack
         return bent;
     }
 
-    /// <summary>Whether a recipe names a track of its own, beside the paper's.</summary>
-    public static bool IsSeparate(Recipe recipe)
-    {
-        ArgumentNullException.ThrowIfNull(recipe);
-        return recipe.Track is not (null or Name);
-    }
-
     /// <summary>The track of a recipe for people: its own name for it, the paper's, or none with the rules that an unnamed one bends.</summary>
     public static string Of(Recipe recipe)
     {

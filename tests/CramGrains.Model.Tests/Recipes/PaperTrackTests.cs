@@ -29,7 +29,6 @@ public sealed class PaperTrackTests
         var separate = RecipeLoader.Load(Modern, "m.json", [change, "track=my-track"]);
         Assert.Empty(separate.Problems);
         Assert.Equal("my-track", PaperTrack.Of(separate.Recipe!));
-        Assert.True(PaperTrack.IsSeparate(separate.Recipe!));
     }
 
     [Fact]
