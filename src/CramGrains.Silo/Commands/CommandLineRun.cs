@@ -16,7 +16,8 @@ internal static class CommandLineRun
     /// <summary>Parses and runs.</summary>
     public static int Run(RootCommand command, string[] arguments)
     {
-        var parsed = command.Parse(arguments);
+        // An argument that begins with '@' is what it says, not a file of further arguments: texts to fill in may, and so may what a study selects.
+        var parsed = command.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
             parsed.Invoke();

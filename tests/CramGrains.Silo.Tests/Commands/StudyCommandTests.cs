@@ -97,6 +97,9 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
         var outcome = Call([.. whole.Arguments(trained, output), "--only", "adamw@2ktokens", "--pretrain-only"]);
         Assert.True(outcome.Code == 0, outcome.Error);
         Assert.Equal(["adamw@grid=0.001#0", "adamw@grid=0.01#0", "adamw@2ktokens#0"], Cells(output).Keys);
+        var grids = Call([.. whole.Arguments(trained, Path.Combine(_folder, "grids")), "--only", "@grid"]); // no file of arguments
+        Assert.True(grids.Code == 0, grids.Error);
+        Assert.Equal(["adamw@grid=0.001#0", "adamw@grid=0.01#0"], Cells(Path.Combine(_folder, "grids")).Keys);
         var unknown = Call([.. whole.Arguments(trained, output), "--only", "adam"]);
         Assert.Equal(2, unknown.Code);
         Assert.Contains("It has adamw@grid=0.001#0", unknown.Error, StringComparison.Ordinal);
