@@ -119,6 +119,10 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
             "--corpora", Path.Combine(trained.Root, "corpora"),
         ]);
         Assert.True(outcome.Code == 0, outcome.Error);
+        string other = WholeStudy.Write(Path.Combine(_folder, "other.json"), "corpus.packing=within-document");
+        var refused = Call([other, "--tokens", rows, "--out", output, "--device", "cpu", "--pretrain-only"]);
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("corpus.packing: \"continuous\" there, \"within-document\" here", refused.Error, StringComparison.Ordinal);
         Assert.Equal(Cells(whole.Out)["muon@2ktokens#0"], Cells(output)["muon@2ktokens#0"]);
     }
 
