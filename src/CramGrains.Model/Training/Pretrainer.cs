@@ -51,7 +51,7 @@ public sealed class Pretrainer
         CheckpointStore checkpoints, TimeProvider time, IProgress<TrainingEvent> events, string corpusDigest)
         : this(
             recipe,
-            new MicrobatchLoader(training, recipe.Corpus.VocabularySize, recipe.Training.MicrobatchSize, recipe.Seed, recipe.Training.Masking),
+            new MicrobatchLoader(training, recipe.Corpus.VocabularySize, recipe.Training.MicrobatchSize, recipe.Seed, recipe.Training.Masking, recipe.Corpus.MasksTextOnly),
             heldOut, engine, checkpoints, time, events, corpusDigest)
     {
     }

@@ -16,7 +16,7 @@ internal static class CommandLineRun
     /// <summary>Parses and runs.</summary>
     public static int Run(RootCommand command, string[] arguments)
     {
-        // An argument that begins with '@' is what it says, not a file of further arguments: texts to fill in may, and so may what a study selects.
+        // '@' begins no name of a file with more arguments: studies name their grids so, and fill-mask takes any text.
         var parsed = command.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
