@@ -20,6 +20,12 @@ internal static class StudyNotes
         yield return Same(cells, cell => $"{cell.Device}, {cell.Engine} engine") is { } device
             ? $"All ran on {device}."
             : $"Devices or engines differ, so equal wall clock is not equal compute: {string.Join("; ", cells.GroupBy(cell => $"{cell.Device}, {cell.Engine} engine").Select(group => $"{group.Key}: {string.Join(" ", group.Select(cell => cell.Cell.Name))}"))}.";
+        List<StudyCellResult> tracked = [.. cells.Where(cell => cell.Track is not null)];
+        if (tracked.Count > 0)
+        {
+            yield return Same(tracked, cell => cell.Track!) is { } track ? $"Track of all recipes: {track}." : $"Recipes are of different tracks, and results compare within one: {ByVariant(tracked, cell => cell.Track!)}.";
+        }
+
         foreach (string note in Tuning(study, cells))
         {
             yield return note;

@@ -129,7 +129,7 @@ internal sealed class StudyRuns(
                 Finish(cell, about, new(
                     cell, result.HeldOutLossInitial, result.HeldOutLoss, null, result.OptimizerSteps, result.TokensSeen, result.BudgetUsedSeconds, result.ExaflopUsed, result.Parameters,
                     pretraining.EngineName, Devices(path), corpus.Digest,
-                    IsKept(cell) ? PretrainedModel.IdentityOf(CheckpointStore.ReadManifest(result.Checkpoint)) : null, curve));
+                    IsKept(cell) ? PretrainedModel.IdentityOf(CheckpointStore.ReadManifest(result.Checkpoint)) : null, curve, PaperTrack.Of(full)));
             }
             catch (NonFiniteLossException diverged)
             {
@@ -137,7 +137,7 @@ internal sealed class StudyRuns(
                 var last = curve.LastOrDefault();
                 Finish(cell, about, new(
                     cell, curve.FirstOrDefault()?.HeldOutNats, null, diverged.Message, diverged.Step, last?.Tokens ?? 0, last?.Seconds ?? 0, 0, 0,
-                    pretraining.EngineName, Devices(path), corpus.Digest, null, curve));
+                    pretraining.EngineName, Devices(path), corpus.Digest, null, curve, PaperTrack.Of(full)));
             }
         }
 

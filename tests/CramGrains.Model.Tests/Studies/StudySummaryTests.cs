@@ -85,12 +85,14 @@ public sealed class StudySummaryTests
     }
 
     [Fact]
-    public void Of_CorporaOrDevicesThatDiffer_AreSaid()
+    public void Of_CorporaDevicesOrTracksThatDiffer_AreSaid()
     {
-        var mixed = StudySummary.Of(Results.Definition, [Cells[3], Results.Cell(new(StudyPart.Main, "modern", "2m", 0), 3, corpus: "0ther", device: "Another GPU")], []);
+        var mixed = StudySummary.Of(Results.Definition, [Cells[3], Results.Cell(new(StudyPart.Main, "modern", "2m", 0), 3, corpus: "0ther", device: "Another GPU", track: "mine")], []);
         Assert.Contains(mixed.Notes, note => note.StartsWith("Corpora differ", StringComparison.Ordinal) && note.Contains("modern: 0ther", StringComparison.Ordinal));
         Assert.Contains(mixed.Notes, note => note.StartsWith("Devices or engines differ", StringComparison.Ordinal) && note.Contains("Another GPU", StringComparison.Ordinal));
-        Assert.Contains(Summary.Notes, note => note == "All were trained on corpus c0ffee.");
+        Assert.Contains(mixed.Notes, note => note.StartsWith("Recipes are of different tracks", StringComparison.Ordinal) && note.Contains("plain: paper; modern: mine", StringComparison.Ordinal));
+        Assert.Contains("All were trained on corpus c0ffee.", Summary.Notes);
+        Assert.Contains("Track of all recipes: paper.", Summary.Notes);
     }
 
     [Fact]
