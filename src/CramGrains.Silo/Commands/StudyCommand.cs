@@ -56,6 +56,7 @@ internal static class StudyCommand
         }
 
         var folder = new StudyFolder(asked.Output ?? throw new ArgumentException("--out DIR is needed: the folder of the study's results."));
+        using var alone = folder.Lock();
         var device = LocalDevice.Choose(asked.Device);
         StudyGlueRuns? glue = null;
         StudyRuns? runs = null;

@@ -79,6 +79,16 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
     }
 
     [Fact]
+    public void Study_FolderInUse_IsRefused()
+    {
+        string output = Path.Combine(_folder, "used");
+        using var held = new StudyFolder(output).Lock();
+        var outcome = Call(whole.Arguments(trained, output));
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("study.lock: is locked, so another process works on this study", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Study_RecipeChanged_IsRefusedByNameWithWhatDiffers()
     {
         whole.Run(trained);
