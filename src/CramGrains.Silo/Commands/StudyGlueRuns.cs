@@ -70,6 +70,7 @@ internal sealed class StudyGlueRuns(
                 $"{folder.Of(bare.Folder)}: was pretrained when the study did not fine-tune it, so its weights were not kept. Delete that folder to pretrain it again.");
         }
 
+        cells.RemoveAll(cell => HasDiverged(cell) || HasDiverged(StudyPlan.ChoiceCell(study.Definition, cell.Variant)));
         bool complete = true;
         foreach (string variant in cells.Select(cell => cell.Variant).Distinct())
         {
@@ -84,6 +85,9 @@ internal sealed class StudyGlueRuns(
         complete &= cells.All(cell => runs.Result(cell) is not null && StudyChoices.Setting(study.Definition, cell.Variant, Results).Best is not null);
         return RunAll(finals, stop) && complete;
     }
+
+    /// <summary>A pretraining that diverged left nothing to fine-tune, or to choose a setting on; the table names it.</summary>
+    private bool HasDiverged(StudyCell cell) => runs.Result(cell) is { Failure: not null };
 
     private static int IndexOf(IReadOnlyList<int> list, int item) => list.Index().First(pair => pair.Item == item).Index;
 

@@ -104,7 +104,7 @@ internal sealed class StudyRuns(
                 {
                     curve.RemoveAll(point => point.Updates > resumed.OptimizerSteps); // measured after the checkpoint, and to be measured again
                 }
-                else if (happened is HeldOutMeasured measured)
+                else if (happened is HeldOutMeasured measured && double.IsFinite(measured.LossNats))
                 {
                     var point = new CurvePoint(budget.UsedSeconds, budget.UsedTokens, measured.OptimizerSteps, measured.LossNats);
                     lines.WriteLine(JsonSerializer.Serialize(point, OneLine));
@@ -126,10 +126,12 @@ internal sealed class StudyRuns(
                     return false;
                 }
 
+                double final = result.HeldOutLoss!.Value;
+                bool finite = double.IsFinite(final);
                 Finish(cell, about, new(
-                    cell, result.HeldOutLossInitial, result.HeldOutLoss, null, result.OptimizerSteps, result.TokensSeen, result.BudgetUsedSeconds, result.ExaflopUsed, result.Parameters,
+                    cell, result.HeldOutLossInitial, finite ? final : null, finite ? null : "The held-out loss at the end is not finite.", result.OptimizerSteps, result.TokensSeen, result.BudgetUsedSeconds, result.ExaflopUsed, result.Parameters,
                     pretraining.EngineName, Devices(path), corpus.Digest,
-                    IsKept(cell) ? PretrainedModel.IdentityOf(CheckpointStore.ReadManifest(result.Checkpoint)) : null, curve, PaperTrack.Of(full)));
+                    finite && IsKept(cell) ? PretrainedModel.IdentityOf(CheckpointStore.ReadManifest(result.Checkpoint)) : null, curve, PaperTrack.Of(full)));
             }
             catch (NonFiniteLossException diverged)
             {

@@ -135,5 +135,13 @@ public sealed class StudySummaryTests
     }
 
     [Fact]
+    public void Svg_LossBeyondAllMeasure_IsDrawnAtTheTop()
+    {
+        string chart = StudyCurves.Svg("wild", [Results.Of("plain", "2m", 0, 1e30), Results.Of("modern", "2m", 0, 3)]);
+        Assert.InRange(chart.Length, 1, 10_000);
+        Assert.Contains("points=\"70.0,50.0 700.0,50.0 \"", chart, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Svg_NothingThere_IsXmlToo() => Assert.NotNull(System.Xml.Linq.XDocument.Parse(StudyCurves.Svg("empty", [])).Root);
 }

@@ -89,6 +89,20 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
     }
 
     [Fact]
+    public void Study_VariantThatDiverges_IsAnOutcomeAndIsNotFineTuned()
+    {
+        // A decay above 1 / learning rate multiplies the weights at every step.
+        string study = WholeStudy.Write(Path.Combine(_folder, "wild.json"), "training.optimizer.learning_rate=10", "training.optimizer.weight_decay=10", "training.batch_size=4"), output = Path.Combine(_folder, "wild");
+        string[] arguments = [.. whole.Arguments(trained, output, study), "--only", "muon@4ktokens"];
+        var outcome = Call(arguments);
+        Assert.True(outcome.Code == 0, outcome.Error);
+        Assert.Contains("| muon | 4ktokens | 1 | 1 of 1 diverged |", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("- muon@4ktokens#0 diverged: The loss is ", outcome.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("cola", outcome.Output, StringComparison.Ordinal);
+        Assert.Equal(outcome.Output, Call(arguments).Output); // read back as it was written
+    }
+
+    [Fact]
     public void Study_RecipeChanged_IsRefusedByNameWithWhatDiffers()
     {
         whole.Run(trained);
@@ -215,7 +229,7 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
         ];
 
         /// <summary>Writes the study with one setting of the second variant.</summary>
-        internal static string Write(string file, string setting)
+        internal static string Write(string file, params string[] settings)
         {
             File.WriteAllText(file, JsonSerializer.Serialize(new
             {
@@ -231,7 +245,7 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
                 variants = (object[])
                 [
                     new { name = "adamw", recipe = Recipe(), grid = new { key = "training.optimizer.learning_rate", values = (double[])[0.001, 0.01] } },
-                    new { name = "muon", recipe = Recipe(), set = (string[])["training.optimizer.kind=muon", "training.optimizer.muon_learning_rate=0.02", setting] },
+                    new { name = "muon", recipe = Recipe(), set = (string[])["training.optimizer.kind=muon", "training.optimizer.muon_learning_rate=0.02", .. settings] },
                 ],
                 ablate = new { variant = "muon", without = (object[])[new { name = "muon", set = (string[])["training.optimizer.kind=adam-w", "training.optimizer.muon_learning_rate=null"] }] },
                 glue = new
