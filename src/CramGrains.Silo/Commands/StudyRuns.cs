@@ -4,6 +4,7 @@ using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Studies;
 using CramGrains.Model.Training;
+using CramGrains.Silo.Hosting;
 using TorchSharp;
 
 namespace CramGrains.Silo.Commands;
@@ -96,6 +97,7 @@ internal sealed class StudyRuns(
         NoteDevice(path);
         say(cell.Name);
         var curve = ReadCurve(path);
+        AtomicFile.WriteText(Path.Combine(path, CurveFile), string.Concat(curve.Select(point => JsonSerializer.Serialize(point, OneLine) + "\n"))); // without what a kill tore
         using (var lines = new StreamWriter(Path.Combine(path, CurveFile), append: true) { AutoFlush = true })
         {
             void Heard(TrainingEvent happened, BudgetMeter budget)
@@ -108,7 +110,7 @@ internal sealed class StudyRuns(
                 {
                     var point = new CurvePoint(budget.UsedSeconds, budget.UsedTokens, measured.OptimizerSteps, measured.LossNats);
                     lines.WriteLine(JsonSerializer.Serialize(point, OneLine));
-                    curve.RemoveAll(other => other.Updates == point.Updates);
+                    curve.RemoveAll(other => other.Updates >= point.Updates); // of a leg that was killed, and is done again from before
                     curve.Add(point);
                 }
             }

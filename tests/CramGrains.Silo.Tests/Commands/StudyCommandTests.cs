@@ -55,8 +55,10 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
         Assert.Contains("adamw@4ktokens#0: stopped with a checkpoint", stopped.Error, StringComparison.Ordinal);
         Assert.Contains("**Not finished: 4 of 7 pretrainings are done.**", stopped.Output, StringComparison.Ordinal);
 
-        // Elsewhere: the folder is carried to another machine.
+        // Elsewhere: the folder is carried to another machine. One cell was killed there before its first checkpoint, in the middle of a line.
         Directory.Move(first, second);
+        string killed = Directory.CreateDirectory(Path.Combine(second, "cells", "muon", "4ktokens", "seed-0")).FullName;
+        File.WriteAllText(Path.Combine(killed, "curve.jsonl"), "{\"seconds\":1,\"tokens\":2,\"updates\":2,\"held_out_nats\":1}\n{\"seconds\":2,\"tok");
         var inGlue = Call(whole.Arguments(trained, second), error => error.Contains("choosing", StringComparison.Ordinal));
         Assert.Equal(CommandLineRun.Interrupted, inGlue.Code);
         Assert.Contains("went on from", inGlue.Error, StringComparison.Ordinal);
