@@ -95,6 +95,16 @@ public sealed class StudySummaryTests
         Assert.Contains("Track of all recipes: paper.", Summary.Notes);
     }
 
+    [Theory]
+    [InlineData(1_200_000, false)]
+    [InlineData(1_300_000, true)]
+    public void Of_OneVariantAtTwoSpeeds_IsSaid(long tokens, bool said)
+    {
+        var mixed = StudySummary.Of(Results.Definition, [Cells[3], Results.Cell(new(StudyPart.Main, "plain", "2m", 1), 3, tokens), Results.Cell(new(StudyPart.Main, "modern", "2m", 1), 3, 9_000_000)], []);
+        Assert.Equal(said, mixed.Notes.Any(note => note.StartsWith("plain ran at 100,000 to 130,000 tokens/s", StringComparison.Ordinal)));
+        Assert.DoesNotContain(mixed.Notes, note => note.StartsWith("modern ran at", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Markdown_Summary_ShowsEveryPart()
     {
