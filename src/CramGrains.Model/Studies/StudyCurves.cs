@@ -49,12 +49,14 @@ public static class StudyCurves
     private static void Draw(StringBuilder svg, IReadOnlyList<StudyCellResult> drawn)
     {
         double longest = Math.Max(1e-9, drawn.Max(cell => cell.Curve[^1].Seconds));
-        double most = drawn.Max(cell => cell.Curve.Max(point => point.HeldOutNats)), least = drawn.Min(cell => cell.Curve.Min(point => point.HeldOutNats));
+        // What is worse than an untrained model is drawn at the top: a run that diverges may reach any number.
+        double most = drawn.Max(cell => cell.Curve[0].HeldOutNats), least = drawn.Min(cell => cell.Curve.Min(point => point.HeldOutNats));
         double floor = Math.Floor(least * 2) / 2, range = Math.Max(0.5, (Math.Ceiling(most * 2) / 2) - floor), wide = Width - Left - Right, high = Height - Top - Bottom;
         double X(double seconds) => Left + (wide * seconds / longest);
-        double Y(double nats) => Top + (high * (1 - ((nats - floor) / range)));
+        double Y(double nats) => Top + (high * (1 - (Math.Min(nats - floor, range) / range)));
         svg.Append(CultureInfo.InvariantCulture, $"<path d=\"M{Left} {Top}V{Top + high}H{Left + wide}\" fill=\"none\" stroke=\"#888\"/>\n");
-        for (double nats = floor; nats <= floor + range + 1e-9; nats += range > 5 ? 1 : 0.5)
+        double step = Math.Max(0.5, Math.Ceiling(range / 10));
+        for (double nats = floor; nats <= floor + range + 1e-9; nats += step)
         {
             svg.Append(CultureInfo.InvariantCulture, $"<path d=\"M{Left} {Y(nats):F1}H{Left + wide}\" stroke=\"#eee\"/><text x=\"{Left - 6}\" y=\"{Y(nats) + 4:F1}\" text-anchor=\"end\">{nats:0.0}</text>\n");
         }

@@ -48,7 +48,8 @@ public sealed record StudyAblation(string Variant, IReadOnlyList<StudyElement> W
 /// <summary>What is done to a variant to take one element away.</summary>
 /// <param name="Name">The element.</param>
 /// <param name="Set">Overrides on top of the variant's, grid value included.</param>
-public sealed record StudyElement(string Name, IReadOnlyList<string> Set);
+/// <param name="Seeds">Seeds of this one, where a small difference needs more; the ablation's unless given.</param>
+public sealed record StudyElement(string Name, IReadOnlyList<string> Set, IReadOnlyList<int>? Seeds = null);
 
 /// <summary>Fine-tuning of what the variants' main runs made: one setting for all tasks of a variant, chosen on held-out training data, never on dev.</summary>
 /// <param name="Tasks">The tasks.</param>

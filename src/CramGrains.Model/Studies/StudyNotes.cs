@@ -5,6 +5,8 @@ namespace CramGrains.Model.Studies;
 /// <summary>What a reader of a study must know before comparing its numbers.</summary>
 internal static class StudyNotes
 {
+    private const double LargestSpeedRatio = 1.25; // a batch ramp and a first step make less of a difference
+
     public static IEnumerable<string> Of(StudyDefinition study, IReadOnlyList<StudyCellResult> cells, IReadOnlyList<StudyGlueResult> glue)
     {
         if (cells.Count == 0)
@@ -20,7 +22,13 @@ internal static class StudyNotes
         yield return Same(cells, cell => $"{cell.Device}, {cell.Engine} engine") is { } device
             ? $"All ran on {device}."
             : $"Devices or engines differ, so equal wall clock is not equal compute: {string.Join("; ", cells.GroupBy(cell => $"{cell.Device}, {cell.Engine} engine").Select(group => $"{group.Key}: {string.Join(" ", group.Select(cell => cell.Cell.Name))}"))}.";
-        foreach (string note in Tuning(study, cells))
+        List<StudyCellResult> tracked = [.. cells.Where(cell => cell.Track is not null)];
+        if (tracked.Count > 0)
+        {
+            yield return Same(tracked, cell => cell.Track!) is { } track ? $"Track of all recipes: {track}." : $"Recipes are of different tracks, and results compare within one: {ByVariant(tracked, cell => cell.Track!)}.";
+        }
+
+        foreach (string note in Speeds(cells).Concat(Tuning(study, cells)))
         {
             yield return note;
         }
@@ -38,6 +46,21 @@ internal static class StudyNotes
             {
                 string examples = string.Join(" or ", task.Select(result => result.TrainExamples).Distinct().Order().Select(count => count.ToString("N0", CultureInfo.InvariantCulture)));
                 yield return $"{Evaluation.GlueTask.Of(task.Key).Id} was fine-tuned on {examples} training examples or scored on fewer than the official files hold: not comparable with published GLUE.";
+            }
+        }
+    }
+
+    /// <summary>One recipe on one device has one speed; where it has not, equal wall clock was not an equal chance.</summary>
+    private static IEnumerable<string> Speeds(IReadOnlyList<StudyCellResult> cells)
+    {
+        foreach (var label in cells.Where(cell => cell.Seconds > 0 && cell.Tokens > 0).GroupBy(cell => cell.Cell.Label))
+        {
+            double slowest = label.Min(cell => cell.Tokens / cell.Seconds), fastest = label.Max(cell => cell.Tokens / cell.Seconds);
+            if (fastest > LargestSpeedRatio * slowest)
+            {
+                yield return string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{label.Key} ran at {slowest:N0} to {fastest:N0} tokens/s: something else used the device or it changed its speed, so equal wall clock was not equal work. Run it again on a machine of its own.");
             }
         }
     }

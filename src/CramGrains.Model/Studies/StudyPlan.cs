@@ -53,10 +53,11 @@ public static class StudyPlan
         }
 
         string budget = ablation.Budget ?? study.Budgets[0];
-        foreach (int seed in ablation.Seeds ?? study.Seeds)
+        IReadOnlyList<int> SeedsOf(StudyElement element) => element.Seeds ?? ablation.Seeds ?? study.Seeds;
+        foreach (int seed in ablation.Without.SelectMany(SeedsOf).Distinct())
         {
             yield return new(StudyPart.Main, ablation.Variant, budget, seed);
-            foreach (var element in ablation.Without)
+            foreach (var element in ablation.Without.Where(element => SeedsOf(element).Contains(seed)))
             {
                 yield return new(StudyPart.Ablation, ablation.Variant, budget, seed, Without: element.Name);
             }

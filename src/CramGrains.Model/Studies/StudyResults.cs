@@ -26,9 +26,10 @@ public sealed record CurvePoint(double Seconds, long Tokens, long Updates, doubl
 /// <param name="Corpus">Digest of what it was trained on.</param>
 /// <param name="Weights">SHA-256 of the trained weights; null where training diverged, or where only the losses were wanted.</param>
 /// <param name="Curve">Every held-out measurement, the first and the last included.</param>
+/// <param name="Track">What the recipe competes in; null in results made before it was noted.</param>
 public sealed record StudyCellResult(
     StudyCell Cell, double? HeldOutInitial, double? HeldOutFinal, string? Failure, long Updates, long Tokens, double Seconds, double Exaflop, long Parameters,
-    string Engine, string Device, string Corpus, string? Weights, IReadOnlyList<CurvePoint> Curve);
+    string Engine, string Device, string Corpus, string? Weights, IReadOnlyList<CurvePoint> Curve, string? Track = null);
 
 /// <summary>One fine-tuning of a study.</summary>
 /// <param name="Cell">The pretraining whose model was fine-tuned.</param>

@@ -46,6 +46,7 @@ internal static class StudyRules
         foreach (var (index, element) in ablation.Without.Index())
         {
             CheckName($"ablate.without.{index}.name", element.Name, problems);
+            CheckSeeds($"ablate.without.{index}.seeds", element.Seeds ?? ablation.Seeds ?? study.Seeds, problems);
             if (element.Set.Count == 0)
             {
                 problems.Add($"ablate.without.{index}.set must take something away, got no overrides.");

@@ -30,7 +30,15 @@ internal static class StudyCommand
             {
                 using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(signalled, cancellation);
                 using var stop = new StudyStop(StudyOptions.Time(parsed.GetValue(options.MaximumTime)), interrupted.Token);
-                code = Execute(options.Read(parsed), stop);
+                try
+                {
+                    code = Execute(options.Read(parsed), stop);
+                }
+                catch (OperationCanceledException) when (stop.IsTimeOver)
+                {
+                    code = NotFinished(stop); // while a corpus was prepared
+                }
+
                 interrupted.Token.ThrowIfCancellationRequested();
             });
             return code;
@@ -48,6 +56,7 @@ internal static class StudyCommand
         }
 
         var folder = new StudyFolder(asked.Output ?? throw new ArgumentException("--out DIR is needed: the folder of the study's results."));
+        using var alone = folder.Lock();
         var device = LocalDevice.Choose(asked.Device);
         StudyGlueRuns? glue = null;
         StudyRuns? runs = null;
@@ -69,11 +78,11 @@ internal static class StudyCommand
         complete = complete && (glue?.Run(asked.IsSelected, stop) ?? true);
         var (table, json) = Report();
         Console.WriteLine(asked.Json ? json : table);
-        if (complete)
-        {
-            return CommandLineRun.Done;
-        }
+        return complete ? CommandLineRun.Done : NotFinished(stop);
+    }
 
+    private static int NotFinished(StudyStop stop)
+    {
         Console.Error.WriteLine(stop.IsTimeOver ? "Not finished: --max-time is over. The same command goes on from here." : "Not finished. The same command goes on from here.");
         return CommandLineRun.NotFinished;
     }

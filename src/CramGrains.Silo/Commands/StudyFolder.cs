@@ -13,11 +13,27 @@ namespace CramGrains.Silo.Commands;
 /// </remarks>
 internal sealed class StudyFolder(string root)
 {
-    private const string AboutFile = "about.json", ResultFile = "result.json", RecipeFile = "recipe.json";
+    private const string AboutFile = "about.json", ResultFile = "result.json", RecipeFile = "recipe.json", LockFile = "study.lock";
     private const int Version = 1;
 
     /// <summary>The study's folder.</summary>
     public string Root => root;
+
+    /// <summary>Keeps other processes out until it is disposed; gone with the process, however that ends.</summary>
+    /// <exception cref="CheckpointMismatchException">Another process works on the study.</exception>
+    public IDisposable Lock()
+    {
+        Directory.CreateDirectory(root);
+        string path = Path.Combine(root, LockFile);
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException problem) when (File.Exists(path))
+        {
+            throw new CheckpointMismatchException($"{path}: is locked, so another process works on this study ({problem.Message}) Wait for it, or give another --out.");
+        }
+    }
 
     /// <summary>The folder of a piece.</summary>
     public string Of(string piece) => Path.Combine([root, .. piece.Split('/')]);

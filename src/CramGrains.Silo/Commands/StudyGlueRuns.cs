@@ -26,6 +26,7 @@ internal sealed class StudyGlueRuns(
     Study study, StudyRuns runs, StudyFolder folder, StudyCorpora corpora, string glueFolder, torch.Device device, string cache, Action<string> say, Action changed)
 {
     private const string Protocol = "study-glue-1";
+    private const int ModelsInMemory = 4;
 
     private readonly StudyGlue _glue = study.Definition.Glue!;
     private readonly Dictionary<string, StudyGlueResult> _results = [];
@@ -69,6 +70,7 @@ internal sealed class StudyGlueRuns(
                 $"{folder.Of(bare.Folder)}: was pretrained when the study did not fine-tune it, so its weights were not kept. Delete that folder to pretrain it again.");
         }
 
+        cells.RemoveAll(cell => HasDiverged(cell) || HasDiverged(StudyPlan.ChoiceCell(study.Definition, cell.Variant)));
         bool complete = true;
         foreach (string variant in cells.Select(cell => cell.Variant).Distinct())
         {
@@ -79,12 +81,15 @@ internal sealed class StudyGlueRuns(
         }
 
         // One seed of all, then the next: whenever it is stopped, what is done compares.
-        var finals = cells.SelectMany(Finals).OrderBy(work => IndexOf(_glue.Seeds, work.Seed)).ThenBy(work => IndexOf(_glue.Tasks, work.Task)).ToList();
+        var finals = cells.SelectMany(Finals).OrderBy(work => IndexOf(_glue.Seeds, work.Seed)).ToList();
         complete &= cells.All(cell => runs.Result(cell) is not null && StudyChoices.Setting(study.Definition, cell.Variant, Results).Best is not null);
         return RunAll(finals, stop) && complete;
     }
 
-    private static int IndexOf<T>(IReadOnlyList<T> list, T item) => list.Index().First(pair => Equals(pair.Item, item)).Index;
+    /// <summary>A pretraining that diverged left nothing to fine-tune, or to choose a setting on; the table names it.</summary>
+    private bool HasDiverged(StudyCell cell) => runs.Result(cell) is { Failure: not null };
+
+    private static int IndexOf(IReadOnlyList<int> list, int item) => list.Index().First(pair => pair.Item == item).Index;
 
     /// <summary>The fine-tunings that choose a variant's setting; none where there is nothing to choose, or nothing to fine-tune yet.</summary>
     private List<Work> Choices(string variant)
@@ -125,7 +130,7 @@ internal sealed class StudyGlueRuns(
     private bool RunAll(IReadOnlyList<Work> works, StudyStop stop)
     {
         var left = works.Where(work => !_results.ContainsKey(work.Piece)).ToList();
-        LoadedModel? model = null;
+        var loaded = new Queue<LoadedModel>();
         try
         {
             foreach (var work in left)
@@ -135,14 +140,7 @@ internal sealed class StudyGlueRuns(
                     return false;
                 }
 
-                if (model?.Cell != work.Cell)
-                {
-                    model?.Dispose();
-                    model = null;
-                    model = Load(work.Cell);
-                }
-
-                RunOne(work, model.Encoder, stop.Token);
+                RunOne(work, Loaded(work.Cell, loaded).Encoder, stop.Token);
             }
         }
         catch (OperationCanceledException) when (stop.IsAsked)
@@ -151,7 +149,10 @@ internal sealed class StudyGlueRuns(
         }
         finally
         {
-            model?.Dispose();
+            foreach (var model in loaded)
+            {
+                model.Dispose();
+            }
         }
 
         return true;
@@ -189,6 +190,24 @@ internal sealed class StudyGlueRuns(
         string score = result.Failure ?? (100 * result.Headline).ToString("0.0", CultureInfo.InvariantCulture);
         say($"{work.Cell.Name}, {GlueTask.Of(work.Task).Id} seed {work.Seed}{(work.Choice ? $", choosing {setting}" : "")}: {score}, {result.Steps} steps in {result.Seconds.ToString("0.0", CultureInfo.InvariantCulture)} s");
         changed();
+    }
+
+    /// <summary>Weights are read once for all seeds of a few cells: each read is of half a gigabyte for the paper's model.</summary>
+    private LoadedModel Loaded(StudyCell cell, Queue<LoadedModel> loaded)
+    {
+        if (loaded.FirstOrDefault(model => model.Cell == cell) is { } known)
+        {
+            return known;
+        }
+
+        if (loaded.Count == ModelsInMemory)
+        {
+            loaded.Dequeue().Dispose();
+        }
+
+        var model = Load(cell);
+        loaded.Enqueue(model);
+        return model;
     }
 
     private LoadedModel Load(StudyCell cell)

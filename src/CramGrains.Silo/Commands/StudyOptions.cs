@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using CramGrains.Model.Data;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Studies;
@@ -90,11 +91,32 @@ internal sealed class StudyOptions
         var loaded = StudyLoader.Load(
             parsed.GetRequiredValue(File), budgets, seeds, tokens is not null || prepared is not null ? [] : sources.Length > 0 ? LocalCorpora.Paths(sources) : null);
         var study = loaded.Study ?? throw new ArgumentException(string.Join('\n', loaded.Problems));
+        if (tokens is not null || prepared is not null)
+        {
+            CheckOneCorpus(study);
+        }
+
         CheckGlue(study, parsed, tokens is not null, prepared is not null);
         return new(
             study, new(corpora, prepared, tokens, parsed.GetValue(RowOrder), parsed.GetValue(HeldOutRows), parsed.GetValue(Vocabulary), parsed.GetValue(Glue)),
             parsed.GetValue(Output), parsed.GetValue(ExportTokens), parsed.GetValue(PretrainOnly), Selection(study, parsed.GetValue(Only) ?? [], budgets, seeds), parsed.GetValue(Keep),
             LocalCorpora.Cache(parsed.GetValue(Cache), corpora), parsed.GetValue(Device), parsed.GetValue(Json));
+    }
+
+    /// <summary>Rows that were named serve all variants: what one of them asks for otherwise would be passed over in silence.</summary>
+    private static void CheckOneCorpus(Study study)
+    {
+        string CorpusOf(StudyCell cell) => JsonSerializer.Serialize(Study.Anonymous(study.RecipeOf(cell, study.Variant(cell.Variant).Grid?.Values[0])).Corpus, RecipeJson.Options);
+        string first = CorpusOf(study.Cells[0]);
+        foreach (var cell in study.Cells)
+        {
+            if (RecipeDifferences.Of(first, CorpusOf(cell)) is { Count: > 0 } different)
+            {
+                throw new ArgumentException(
+                    $"One corpus is named for all, but {cell.Name} asks for another than {study.Cells[0].Name}: {string.Join("; ", different.Select(line => $"corpus.{line}"))}. "
+                    + "Set them alike in the study's \"set\", or give text with --corpus, of which each is made its own.");
+            }
+        }
     }
 
     /// <summary>With GLUE at hand its sentences are kept out of a corpus, which makes it another one: so either every call of a study has it, or none.</summary>

@@ -4,6 +4,7 @@ using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Studies;
 using CramGrains.Model.Training;
+using CramGrains.Silo.Hosting;
 using TorchSharp;
 
 namespace CramGrains.Silo.Commands;
@@ -96,6 +97,7 @@ internal sealed class StudyRuns(
         NoteDevice(path);
         say(cell.Name);
         var curve = ReadCurve(path);
+        AtomicFile.WriteText(Path.Combine(path, CurveFile), string.Concat(curve.Select(point => JsonSerializer.Serialize(point, OneLine) + "\n"))); // without what a kill tore
         using (var lines = new StreamWriter(Path.Combine(path, CurveFile), append: true) { AutoFlush = true })
         {
             void Heard(TrainingEvent happened, BudgetMeter budget)
@@ -104,11 +106,11 @@ internal sealed class StudyRuns(
                 {
                     curve.RemoveAll(point => point.Updates > resumed.OptimizerSteps); // measured after the checkpoint, and to be measured again
                 }
-                else if (happened is HeldOutMeasured measured)
+                else if (happened is HeldOutMeasured measured && double.IsFinite(measured.LossNats))
                 {
                     var point = new CurvePoint(budget.UsedSeconds, budget.UsedTokens, measured.OptimizerSteps, measured.LossNats);
                     lines.WriteLine(JsonSerializer.Serialize(point, OneLine));
-                    curve.RemoveAll(other => other.Updates == point.Updates);
+                    curve.RemoveAll(other => other.Updates >= point.Updates); // of a leg that was killed, and is done again from before
                     curve.Add(point);
                 }
             }
@@ -126,10 +128,12 @@ internal sealed class StudyRuns(
                     return false;
                 }
 
+                double final = result.HeldOutLoss!.Value;
+                bool finite = double.IsFinite(final);
                 Finish(cell, about, new(
-                    cell, result.HeldOutLossInitial, result.HeldOutLoss, null, result.OptimizerSteps, result.TokensSeen, result.BudgetUsedSeconds, result.ExaflopUsed, result.Parameters,
+                    cell, result.HeldOutLossInitial, finite ? final : null, finite ? null : "The held-out loss at the end is not finite.", result.OptimizerSteps, result.TokensSeen, result.BudgetUsedSeconds, result.ExaflopUsed, result.Parameters,
                     pretraining.EngineName, Devices(path), corpus.Digest,
-                    IsKept(cell) ? PretrainedModel.IdentityOf(CheckpointStore.ReadManifest(result.Checkpoint)) : null, curve));
+                    finite && IsKept(cell) ? PretrainedModel.IdentityOf(CheckpointStore.ReadManifest(result.Checkpoint)) : null, curve, PaperTrack.Of(full)));
             }
             catch (NonFiniteLossException diverged)
             {
@@ -137,7 +141,7 @@ internal sealed class StudyRuns(
                 var last = curve.LastOrDefault();
                 Finish(cell, about, new(
                     cell, curve.FirstOrDefault()?.HeldOutNats, null, diverged.Message, diverged.Step, last?.Tokens ?? 0, last?.Seconds ?? 0, 0, 0,
-                    pretraining.EngineName, Devices(path), corpus.Digest, null, curve));
+                    pretraining.EngineName, Devices(path), corpus.Digest, null, curve, PaperTrack.Of(full)));
             }
         }
 

@@ -18,8 +18,8 @@ internal static class Results
         Ablate: new("modern", [new("muon", ["training.optimizer.kind=adam-w"])], "2m"),
         Glue: new([GlueTaskName.Cola, GlueTaskName.Mrpc], [0, 1, 2], [["learning_rate=1e-5"], ["learning_rate=1e-4"]]));
 
-    public static StudyCellResult Cell(StudyCell cell, double? loss, long tokens = 1_000_000, string corpus = "c0ffee", string device = "GPU") => new(
-        cell, 10, loss, loss is null ? "The loss is NaN." : null, 100, tokens, 10, 0.1, 5, "fused", device, corpus, loss is null ? null : "w" + cell.Name, [new(0, 0, 0, 10), new(10, tokens, 100, loss ?? 9)]);
+    public static StudyCellResult Cell(StudyCell cell, double? loss, long tokens = 1_000_000, string corpus = "c0ffee", string device = "GPU", string track = "paper") => new(
+        cell, 10, loss, loss is null ? "The loss is NaN." : null, 100, tokens, 10, 0.1, 5, "fused", device, corpus, loss is null ? null : "w" + cell.Name, [new(0, 0, 0, 10), new(10, tokens, 100, loss ?? 9)], track);
 
     public static StudyCellResult Of(string variant, string budget, int seed, double? loss) => Cell(new(StudyPart.Main, variant, budget, seed), loss);
 

@@ -24,6 +24,15 @@ public sealed class StudyPlanTests
     }
 
     [Fact]
+    public void Cells_ElementWithSeedsOfItsOwn_RunsThemWithTheWholeBeside()
+    {
+        var study = Results.Definition with { Ablate = Results.Definition.Ablate! with { Seeds = [0], Without = [new("a", ["x=1"]), new("b", ["x=2"], [0, 7])] } };
+        Assert.Equal(
+            ["modern-without-a@2m#0", "modern-without-b@2m#0", "modern@2m#7", "modern-without-b@2m#7"],
+            StudyPlan.Cells(study).Where(cell => cell.Without is not null || cell.Seed == 7).Select(cell => cell.Name));
+    }
+
+    [Fact]
     public void Cells_Folders_AreAllDifferent()
     {
         var folders = StudyPlan.Cells(Results.Definition).Select(cell => cell.Folder).ToList();

@@ -85,12 +85,24 @@ public sealed class StudySummaryTests
     }
 
     [Fact]
-    public void Of_CorporaOrDevicesThatDiffer_AreSaid()
+    public void Of_CorporaDevicesOrTracksThatDiffer_AreSaid()
     {
-        var mixed = StudySummary.Of(Results.Definition, [Cells[3], Results.Cell(new(StudyPart.Main, "modern", "2m", 0), 3, corpus: "0ther", device: "Another GPU")], []);
+        var mixed = StudySummary.Of(Results.Definition, [Cells[3], Results.Cell(new(StudyPart.Main, "modern", "2m", 0), 3, corpus: "0ther", device: "Another GPU", track: "mine")], []);
         Assert.Contains(mixed.Notes, note => note.StartsWith("Corpora differ", StringComparison.Ordinal) && note.Contains("modern: 0ther", StringComparison.Ordinal));
         Assert.Contains(mixed.Notes, note => note.StartsWith("Devices or engines differ", StringComparison.Ordinal) && note.Contains("Another GPU", StringComparison.Ordinal));
-        Assert.Contains(Summary.Notes, note => note == "All were trained on corpus c0ffee.");
+        Assert.Contains(mixed.Notes, note => note.StartsWith("Recipes are of different tracks", StringComparison.Ordinal) && note.Contains("plain: paper; modern: mine", StringComparison.Ordinal));
+        Assert.Contains("All were trained on corpus c0ffee.", Summary.Notes);
+        Assert.Contains("Track of all recipes: paper.", Summary.Notes);
+    }
+
+    [Theory]
+    [InlineData(1_200_000, false)]
+    [InlineData(1_300_000, true)]
+    public void Of_OneVariantAtTwoSpeeds_IsSaid(long tokens, bool said)
+    {
+        var mixed = StudySummary.Of(Results.Definition, [Cells[3], Results.Cell(new(StudyPart.Main, "plain", "2m", 1), 3, tokens), Results.Cell(new(StudyPart.Main, "modern", "2m", 1), 3, 9_000_000)], []);
+        Assert.Equal(said, mixed.Notes.Any(note => note.StartsWith("plain ran at 100,000 to 130,000 tokens/s", StringComparison.Ordinal)));
+        Assert.DoesNotContain(mixed.Notes, note => note.StartsWith("modern ran at", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -130,6 +142,14 @@ public sealed class StudySummaryTests
     {
         var chart = System.Xml.Linq.XDocument.Parse(StudyCurves.Svg("a < b", Cells));
         Assert.Equal(Cells.Count(cell => cell.Cell.Part != StudyPart.Grid), chart.Descendants().Count(element => element.Name.LocalName == "polyline"));
+    }
+
+    [Fact]
+    public void Svg_LossBeyondAllMeasure_IsDrawnAtTheTop()
+    {
+        string chart = StudyCurves.Svg("wild", [Results.Of("plain", "2m", 0, 1e30), Results.Of("modern", "2m", 0, 3)]);
+        Assert.InRange(chart.Length, 1, 10_000);
+        Assert.Contains("points=\"70.0,50.0 700.0,50.0 \"", chart, StringComparison.Ordinal);
     }
 
     [Fact]

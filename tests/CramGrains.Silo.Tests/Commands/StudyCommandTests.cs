@@ -55,8 +55,10 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
         Assert.Contains("adamw@4ktokens#0: stopped with a checkpoint", stopped.Error, StringComparison.Ordinal);
         Assert.Contains("**Not finished: 4 of 7 pretrainings are done.**", stopped.Output, StringComparison.Ordinal);
 
-        // Elsewhere: the folder is carried to another machine.
+        // Elsewhere: the folder is carried to another machine. One cell was killed there before its first checkpoint, in the middle of a line.
         Directory.Move(first, second);
+        string killed = Directory.CreateDirectory(Path.Combine(second, "cells", "muon", "4ktokens", "seed-0")).FullName;
+        File.WriteAllText(Path.Combine(killed, "curve.jsonl"), "{\"seconds\":1,\"tokens\":2,\"updates\":2,\"held_out_nats\":1}\n{\"seconds\":2,\"tok");
         var inGlue = Call(whole.Arguments(trained, second), error => error.Contains("choosing", StringComparison.Ordinal));
         Assert.Equal(CommandLineRun.Interrupted, inGlue.Code);
         Assert.Contains("went on from", inGlue.Error, StringComparison.Ordinal);
@@ -79,6 +81,30 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
     }
 
     [Fact]
+    public void Study_FolderInUse_IsRefused()
+    {
+        string output = Path.Combine(_folder, "used");
+        using var held = new StudyFolder(output).Lock();
+        var outcome = Call(whole.Arguments(trained, output));
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("study.lock: is locked, so another process works on this study", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Study_VariantThatDiverges_IsAnOutcomeAndIsNotFineTuned()
+    {
+        // A decay above 1 / learning rate multiplies the weights at every step.
+        string study = WholeStudy.Write(Path.Combine(_folder, "wild.json"), "training.optimizer.learning_rate=10", "training.optimizer.weight_decay=10", "training.batch_size=4"), output = Path.Combine(_folder, "wild");
+        string[] arguments = [.. whole.Arguments(trained, output, study), "--only", "muon@4ktokens"];
+        var outcome = Call(arguments);
+        Assert.True(outcome.Code == 0, outcome.Error);
+        Assert.Contains("| muon | 4ktokens | 1 | 1 of 1 diverged |", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("- muon@4ktokens#0 diverged: The loss is ", outcome.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("cola", outcome.Output, StringComparison.Ordinal);
+        Assert.Equal(outcome.Output, Call(arguments).Output); // read back as it was written
+    }
+
+    [Fact]
     public void Study_RecipeChanged_IsRefusedByNameWithWhatDiffers()
     {
         whole.Run(trained);
@@ -97,6 +123,9 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
         var outcome = Call([.. whole.Arguments(trained, output), "--only", "adamw@2ktokens", "--pretrain-only"]);
         Assert.True(outcome.Code == 0, outcome.Error);
         Assert.Equal(["adamw@grid=0.001#0", "adamw@grid=0.01#0", "adamw@2ktokens#0"], Cells(output).Keys);
+        var grids = Call([.. whole.Arguments(trained, Path.Combine(_folder, "grids")), "--only", "@grid"]); // no file of arguments
+        Assert.True(grids.Code == 0, grids.Error);
+        Assert.Equal(["adamw@grid=0.001#0", "adamw@grid=0.01#0"], Cells(Path.Combine(_folder, "grids")).Keys);
         var unknown = Call([.. whole.Arguments(trained, output), "--only", "adam"]);
         Assert.Equal(2, unknown.Code);
         Assert.Contains("It has adamw@grid=0.001#0", unknown.Error, StringComparison.Ordinal);
@@ -116,6 +145,10 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
             "--corpora", Path.Combine(trained.Root, "corpora"),
         ]);
         Assert.True(outcome.Code == 0, outcome.Error);
+        string other = WholeStudy.Write(Path.Combine(_folder, "other.json"), "corpus.packing=within-document");
+        var refused = Call([other, "--tokens", rows, "--out", output, "--device", "cpu", "--pretrain-only"]);
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("corpus.packing: \"continuous\" there, \"within-document\" here", refused.Error, StringComparison.Ordinal);
         Assert.Equal(Cells(whole.Out)["muon@2ktokens#0"], Cells(output)["muon@2ktokens#0"]);
     }
 
@@ -174,7 +207,13 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
     {
         private Outcome? _outcome;
 
-        public WholeStudy() => Study = Write(Path.Combine(Root, "study.json"), "training.optimizer.weight_decay=0.01");
+        public WholeStudy()
+        {
+            // Products of 32 columns gain nothing from more threads, and on a busy machine they wait for each other.
+            Model.TorchRuntime.Load(Environment.GetEnvironmentVariable("CRAM_LIBTORCH"));
+            TorchSharp.torch.set_num_threads(1);
+            Study = Write(Path.Combine(Root, "study.json"), "training.optimizer.weight_decay=0.01");
+        }
 
         public string Root { get; } = Directory.CreateTempSubdirectory("cram-study-").FullName;
 
@@ -192,7 +231,7 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
         ];
 
         /// <summary>Writes the study with one setting of the second variant.</summary>
-        internal static string Write(string file, string setting)
+        internal static string Write(string file, params string[] settings)
         {
             File.WriteAllText(file, JsonSerializer.Serialize(new
             {
@@ -208,7 +247,7 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
                 variants = (object[])
                 [
                     new { name = "adamw", recipe = Recipe(), grid = new { key = "training.optimizer.learning_rate", values = (double[])[0.001, 0.01] } },
-                    new { name = "muon", recipe = Recipe(), set = (string[])["training.optimizer.kind=muon", "training.optimizer.muon_learning_rate=0.02", setting] },
+                    new { name = "muon", recipe = Recipe(), set = (string[])["training.optimizer.kind=muon", "training.optimizer.muon_learning_rate=0.02", .. settings] },
                 ],
                 ablate = new { variant = "muon", without = (object[])[new { name = "muon", set = (string[])["training.optimizer.kind=adam-w", "training.optimizer.muon_learning_rate=null"] }] },
                 glue = new
