@@ -166,7 +166,8 @@ public static partial class KernelCheck
         public void Mixing()
         {
             int d = _s.Hidden, layers = _s.Layers;
-            Tensor x = Work(_t, d), start = Work(_t, d), dy = Work(_t, d), residual = Full(layers), embedding = Full(layers), before = Full(layers), other = Full(layers);
+            Tensor x = Work(_t, d), start = Work(_t, d), dy = Work(_t, d), residual = Full(layers).abs(), embedding = Full(layers).abs(), before = Full(layers), other = Full(layers);
+            // Positive scalars: shares that cancel would leave the rounding of the sum that is kept in 16 bits.
             (Tensor x64, Tensor start64, Tensor dy64, Tensor r64, Tensor e64) = (Double(x), Double(start), Double(dy), Double(residual), Double(embedding));
             Compare("mix", o => fast.Mix(x, start, residual, embedding, o[0], layers - 1, _t), o => plain.Mix(x64, start64, r64, e64, o[0], layers - 1, _t), Out(_t, d));
             void Backward(Stages stages, Tensor[] o, Tensor from, Tensor stream, Tensor first, Tensor r, Tensor e)
