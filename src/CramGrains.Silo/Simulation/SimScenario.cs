@@ -164,17 +164,17 @@ internal sealed class SimScenario(SimCluster cluster)
         {
             _world.Say($"{kind} of {target} answered: {outcome.Message}");
             then?.Invoke();
-        });
+        }, interleaves: true);
     }
 
-    private async void Ask<T>(string key, Func<SimActivation, Task<T>> method, Action<T> answered)
+    private async void Ask<T>(string key, Func<SimActivation, Task<T>> method, Action<T> answered, bool interleaves = false)
     {
         _open++;
         while (true)
         {
             try
             {
-                T answer = await cluster.CallAsync(null, key, method);
+                T answer = await cluster.CallAsync(null, key, method, interleaves);
                 _open--;
                 answered(answer);
                 return;
