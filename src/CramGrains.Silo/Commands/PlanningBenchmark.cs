@@ -15,7 +15,7 @@ internal sealed record PlanningFigures(int Waiting, int Devices, double PlanBest
 /// <summary>Times one plan over a large queue: 20 users, priorities, needs, data bound to machines, leases.</summary>
 internal static class PlanningBenchmark
 {
-    private const int WarmUp = 30;
+    private const int WarmUp = 150; // the runtime compiles what is used often once more, in the background
     private static readonly DateTimeOffset Noon = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
 
     public static PlanningFigures Measure(int waiting, int devices, int samples)
