@@ -52,6 +52,9 @@ internal sealed class EndedHistory
     /// <summary>Whether this life of the run, or a later one, has ended.</summary>
     public bool Knows(string runId, int life) => _byId.TryGetValue(runId, out EndedRun? run) && run.Life >= life;
 
+    /// <summary>When a run that has ended was submitted; null when none of that id has.</summary>
+    public DateTimeOffset? SubmittedAt(string runId) => _byId.TryGetValue(runId, out EndedRun? run) ? run.SubmittedAt : null;
+
     /// <summary>Adds a run; durable when it returns. An earlier life of it stays where it stands and counts no more.</summary>
     public Task AddAsync(EndedRun run)
     {

@@ -103,13 +103,13 @@ internal sealed partial class SchedulerGrain(
         return views;
     }
 
-    public async Task<IReadOnlyList<RunView>> ListRunsAsync(int limit)
+    public async Task<IReadOnlyList<RunView>> ListRunsAsync(int limit) => (await PageRunsAsync(new RunQuery(limit))).Runs;
+
+    public async Task<RunPage> PageRunsAsync(RunQuery query)
     {
-        IEnumerable<string> newest = State.ActiveRuns.Select(r => new EndedRun(r.Key, r.Value)).Concat(_ended.Runs)
-            .DistinctBy(r => r.RunId).OrderByDescending(r => r.SubmittedAt).ThenByDescending(r => r.RunId, StringComparer.Ordinal)
-            .Take(Math.Max(limit, 0)).Select(r => r.RunId);
-        RunView?[] views = await Task.WhenAll(newest.Select(id => GrainFactory.GetGrain<IRunGrain>(id).GetAsync()));
-        return [.. views.OfType<RunView>()];
+        (IReadOnlyList<string> ids, string? next, string? problem) = RunIndex.Page(State.ActiveRuns, _ended, query);
+        RunView?[] views = await Task.WhenAll(ids.Select(id => GrainFactory.GetGrain<IRunGrain>(id).GetAsync()));
+        return new RunPage([.. views.OfType<RunView>()], next, problem);
     }
 
     void ISchedulerEffects.Wake(string owner) => GrainFactory.GetGrain<IWorkOwner>(GrainId.Parse(owner)).WakeAsync().Ignore();
