@@ -5,17 +5,24 @@ namespace CramGrains.Silo.Scheduling;
 /// <summary>How leases are given, taken back, ended and looked after.</summary>
 internal sealed partial class SchedulerDesk
 {
+    // After a plan, those who join the queue wait for so many times as long as it took: at most a fifth of the scheduler's time goes into them.
+    private const int PlanningPause = 4;
+
     /// <summary>Plans where something has changed, and makes what was planned durable before anybody hears of it. All changes are made when it returns its task.</summary>
     private async Task PlanAsync(bool save, string? asking = null)
     {
         _changed |= save;
         List<ScheduledItem> granted = [];
         List<ScheduledItem> evicted = [];
-        if ((_changed || clock.Time.GetElapsedTime(_plannedAt).TotalSeconds >= options.ReplanSeconds) && !Settling)
+        TimeSpan since = clock.Time.GetElapsedTime(_plannedAt);
+        // Whoever joins a long queue is not worth a plan of its own: it is in the next, which the next call of anybody brings.
+        bool tooSoon = asking is not null && since < PlanningPause * _planTook;
+        if ((_changed || since.TotalSeconds >= options.ReplanSeconds) && !tooSoon && !Settling)
         {
+            long started = clock.Time.GetTimestamp();
             SchedulerPlan plan = Planner.Plan(Snapshot());
             _waits = plan.Waits;
-            (_changed, _plannedAt) = (false, clock.Time.GetTimestamp());
+            (_changed, _plannedAt, _planTook) = (false, clock.Time.GetTimestamp(), clock.Time.GetElapsedTime(started));
             granted = [.. plan.Assignments.Select(a => Grant(a.ItemId, a.DeviceId))];
             evicted = [.. plan.Preemptions.Select(p => Evict(p.VictimItemId, TerminationReason.Preempted, p.ForItemId)), .. EvictDrained()];
         }

@@ -37,6 +37,7 @@ internal sealed partial class SchedulerDesk(
     private IReadOnlyDictionary<string, Wait> _waits = new Dictionary<string, Wait>();
     private bool _changed = true;
     private long _plannedAt;
+    private TimeSpan _planTook;
     private long _version;
 
     /// <summary>Raised after each plan that gave a lease.</summary>
@@ -127,7 +128,7 @@ internal sealed partial class SchedulerDesk(
         WorkTicket ticket = Lease(item.ItemId) is { } lease
             ? new WorkTicket(lease.DeviceId, lease.LeaseEpoch, "")
             : _waits.TryGetValue(item.ItemId, out Wait? wait) ? new WorkTicket(null, 0, wait.Text, wait.Start)
-            : new WorkTicket(null, 0, new Wait(WaitReason.Settling, item).Text);
+            : new WorkTicket(null, 0, new Wait(Settling ? WaitReason.Settling : WaitReason.Joined, item).Text);
         await durable;
         return ticket;
     }

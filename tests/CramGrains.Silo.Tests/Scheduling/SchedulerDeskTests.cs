@@ -148,6 +148,23 @@ public sealed class SchedulerDeskTests : ISchedulerEffects
         Assert.Single(_state.Commands);
     }
 
+    [Fact]
+    public async Task RequestAsync_PlansTakeLong_WhoJoinsWaitsForTheNextOne()
+    {
+        var time = new SlowTime();
+        SchedulerDesk desk = new(
+            _state, () => Task.CompletedTask, new EndedHistory([], (_, _) => Task.CompletedTask), this, new SchedulingOptions { SettleSeconds = 0, ReplanSeconds = 600 },
+            TimeSpan.FromSeconds(30), new SiloClock(time));
+        await desk.EnrollAsync("r0", Noon, 0);
+        await desk.EnrollAsync("r1", Noon, 0);
+        await desk.ReportDevicesAsync("a", []);
+        await desk.RequestAsync(Item("r0")); // planned, which took a while
+
+        Assert.Equal("has just joined the queue", (await desk.RequestAsync(Item("r1"))).Reason);
+        time.Pass(TimeSpan.FromSeconds(1));
+        Assert.Equal("no device has reported yet", (await desk.RequestAsync(Item("r1"))).Reason);
+    }
+
     void ISchedulerEffects.Wake(string owner) => _told.Add($"wake {owner}");
 
     void ISchedulerEffects.Evict(string deviceId, long epoch, TerminationReason reason) => _told.Add($"evict {deviceId}");
@@ -177,5 +194,19 @@ public sealed class SchedulerDeskTests : ISchedulerEffects
     {
         _writes.Add((what, new TaskCompletionSource()));
         return _writes[^1].Done.Task;
+    }
+
+    /// <summary>Each look at the clock takes ten milliseconds.</summary>
+    private sealed class SlowTime : TimeProvider
+    {
+        private long _ticks = Noon.UtcTicks;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override DateTimeOffset GetUtcNow() => new(_ticks, TimeSpan.Zero);
+
+        public override long GetTimestamp() => _ticks += TimeSpan.TicksPerMillisecond * 10;
+
+        public void Pass(TimeSpan time) => _ticks += time.Ticks;
     }
 }
