@@ -15,6 +15,9 @@ internal static class ExitCodes
     /// <summary>No cluster answers.</summary>
     public const int NoCluster = 3;
 
+    /// <summary>A study stopped at its <c>--max-time</c>: all is well, and the same command goes on.</summary>
+    public const int NotFinished = 75;
+
     /// <summary>Interrupted by Ctrl-C; the run itself goes on, except under <c>quickstart</c>.</summary>
     public const int Interrupted = 130;
 }

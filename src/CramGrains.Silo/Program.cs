@@ -8,6 +8,7 @@ return args switch
     ["worker", "--assignment", var file] => await WorkerProgram.RunAsync(file),
     ["data", .. var rest] => DataCommand.Run(rest),
     ["pretrain", .. var rest] => PretrainCommand.Run(rest),
+    ["study", .. var rest] => StudyCommand.Run(rest),
     ["glue", .. var rest] => GlueCommand.Run(rest),
     ["fill-mask", .. var rest] => FillMaskCommand.Run(rest),
     ["predict", .. var rest] => PredictCommand.Run(rest),

@@ -10,6 +10,7 @@ public sealed class HelpTests
     [InlineData("submit", "cram submit quickstart")]
     [InlineData("show", "cram show latest")]
     [InlineData("quickstart", "--corpus ~/books")]
+    [InlineData("study", "cram study studies/mini-cram.json")] // answered by the silo's program
     public async Task Help_OfACommandWithoutItsArguments_TeachesByExample(string command, string example)
     {
         var help = (await CramProcess.RunAsync(TimeSpan.FromMinutes(4), command, "--help")).Expect(0);

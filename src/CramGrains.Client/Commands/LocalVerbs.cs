@@ -12,6 +12,7 @@ internal static class LocalVerbs
         ("estimate", "Says what a recipe costs: parameters, FLOPs, tokens in the budget, memory."),
         ("schedules", "Draws learning rate, batch and masking of a recipe, or every schedule, as SVG."),
         ("pretrain", "Pretrains a recipe on this machine, without a cluster."),
+        ("study", "Runs recipes at equal budgets on this machine and compares them: held-out loss, GLUE, ablations, a ladder of budgets."),
         ("glue", "Fine-tunes and scores models on GLUE on this machine; submit and check zips for the test server."),
         ("fill-mask", "Fills [MASK] in texts with a run or another model."),
         ("predict", "Answers texts with a fine-tuned model."),

@@ -161,6 +161,7 @@ internal static class RunCommands
             ("checkpoint", progress?.CheckpointSteps is { } checkpoint ? $"step {checkpoint}, {Figures.Duration(progress.CheckpointAgeSeconds ?? 0)} old" : null),
             ("corpus", run.CorpusDigest),
             ("recipe", run.RecipeDigest),
+            ("track", run.Track),
         ]);
         foreach (var notice in run.Notices)
         {

@@ -13,6 +13,7 @@ internal static class ReportText
         [
             ("run", $"{report.RunId} ({report.Name})"),
             ("state", report.Reason == TerminationReason.None ? Figures.Word(report.State) : $"{Figures.Word(report.State)}, {Figures.Word(report.Reason)}: {report.Message}"),
+            ("track", report.Track),
             ("budget", $"{Budget(report)}, {report.Attempts} attempt(s)"),
             ("compute", report.Exaflop is { } exaflop ? $"{Figures.Exaflop(exaflop)} of model operations{Peak(report)}" : null),
             ("device", report.Device is null ? null : $"{report.Device}, {report.Engine} engine"),

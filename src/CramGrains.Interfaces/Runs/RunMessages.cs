@@ -73,6 +73,7 @@ public sealed record CommandOutcome([property: Id(0)] bool Accepted, [property: 
 /// <param name="Requeue">Where it may go on after losing its device.</param>
 /// <param name="EstimatedStart">UTC at which it is expected to get a device, if it waits for one and that can be told.</param>
 /// <param name="EstimatedEnd">UTC at which its pretraining is expected to end, if that can be told.</param>
+/// <param name="Track">What it competes in: <c>paper</c>, another name, or none with the rules that it bends; null for runs of before there were tracks.</param>
 [GenerateSerializer, Immutable, Alias("cram.RunView")]
 public sealed record RunView(
     [property: Id(0)] string RunId,
@@ -97,7 +98,8 @@ public sealed record RunView(
     [property: Id(19)] string? HeldBy = null,
     [property: Id(20)] RequeuePolicy Requeue = RequeuePolicy.Any,
     [property: Id(21)] DateTimeOffset? EstimatedStart = null,
-    [property: Id(22)] DateTimeOffset? EstimatedEnd = null);
+    [property: Id(22)] DateTimeOffset? EstimatedEnd = null,
+    [property: Id(23)] string? Track = null);
 
 /// <summary>Progress of a run's current phase; fields that the phase does not have are null.</summary>
 /// <param name="Phase">For people: <c>preparing corpus: training vocabulary</c>, <c>pretraining</c>, <c>fine-tuning cola seed 0</c>.</param>
@@ -169,6 +171,7 @@ public sealed record LogChunk([property: Id(0)] long Cursor, [property: Id(1)] s
 /// <param name="Exaflop">Model operations done, in 1e18, by the paper's count.</param>
 /// <param name="PeakExaflop">What the device could have done at its peak in the training time; null where its peak is not known.</param>
 /// <param name="Mfu">Model FLOPs utilization: the first over the second, in [0, 1].</param>
+/// <param name="Track">What it competes in, as in <see cref="RunView"/>.</param>
 [GenerateSerializer, Immutable, Alias("cram.RunReport")]
 public sealed record RunReport(
     [property: Id(0)] string RunId,
@@ -197,7 +200,8 @@ public sealed record RunReport(
     [property: Id(23)] IReadOnlyList<string> Notices,
     [property: Id(24)] double? Exaflop = null,
     [property: Id(25)] double? PeakExaflop = null,
-    [property: Id(26)] double? Mfu = null);
+    [property: Id(26)] double? Mfu = null,
+    [property: Id(27)] string? Track = null);
 
 /// <summary>One metric of one fine-tuning.</summary>
 /// <param name="Task">GLUE task: <c>cola</c>, <c>sst2</c>, <c>mrpc</c>, <c>stsb</c>, <c>qqp</c>, <c>mnli</c>, <c>mnli-mm</c>, <c>qnli</c>, <c>rte</c>, <c>wnli</c>.</param>

@@ -27,7 +27,9 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
     /// <summary>Name of the file with its checksum.</summary>
     public const string ManifestSumFile = "manifest.json.sha256";
 
-    private const string OptimizerFile = "optimizer.safetensors";
+    /// <summary>Name of the file with the optimizer state.</summary>
+    public const string OptimizerFile = "optimizer.safetensors";
+
     private const string RecipeFile = "recipe.json";
     private const string Unfinished = ".unfinished-";
 

@@ -19,16 +19,18 @@ internal sealed class Activations
         Layers = [.. Enumerable.Range(0, s.Layers).Select(_ => new Layer(
             Work(tokens, s.Hidden), Stats(tokens), Work(tokens, 3 * s.Hidden), Work(tokens, s.Hidden), Full(batch, s.Heads, s.Sequence),
             Work(tokens, s.Hidden), Work(tokens, s.Hidden), Stats(tokens), Work(tokens, s.FeedForward), Work(tokens, s.Half),
-            s.QueryKeyNorm ? Full(tokens, 2, s.Heads) : null))];
+            s.QueryKeyNorm ? Full(tokens, 2, s.Heads) : null, s.ResidualScalars ? Work(tokens, s.Hidden) : null))];
         Gathered = Work(masked, s.Hidden);
         GatheredNorm = Work(masked, s.Hidden);
         GatheredGradient = Work(masked, s.Hidden);
         FinalStatistics = Stats(masked);
+        Transform = s.HeadTransform ? new(Work(masked, s.Hidden), Work(masked, s.Hidden), Work(masked, s.Hidden), Stats(masked)) : null;
         Losses = Full(masked);
         Logits = Work(headChunk, s.Vocabulary);
         StreamGradient = Work(tokens, s.Hidden);
         BranchGradient = Work(tokens, s.Hidden);
         GatedGradient = Work(tokens, s.Half);
+        StartGradient = s.ResidualScalars ? Work(tokens, s.Hidden) : null;
         QkvGradient = s.QueryKeyNorm ? Work(tokens, 3 * s.Hidden) : null;
     }
 
@@ -69,10 +71,19 @@ internal sealed class Activations
     /// <summary>Gradient of queries, keys and values where it cannot take their place, because the norm's gradient reads them; null elsewhere.</summary>
     public Tensor? QkvGradient { get; }
 
+    /// <summary>What the head transform keeps; null without one.</summary>
+    public HeadTransform? Transform { get; }
+
+    /// <summary>Gradient that the layers' shares of the embeddings add up to, <c>[T, D]</c>; null without residual scalars.</summary>
+    public Tensor? StartGradient { get; }
+
+    /// <summary>Masked rows after the dense matrix, the activation and the norm, <c>[M, D]</c> each.</summary>
+    internal sealed record HeadTransform(Tensor Dense, Tensor Active, Tensor Normed, Statistics Statistics);
+
     internal sealed record Statistics(Tensor Mean, Tensor Deviation);
 
-    /// <summary>What one layer keeps; <c>Qkv</c> and <c>Wide</c> become their own gradients.</summary>
+    /// <summary>What one layer keeps; <c>Qkv</c> and <c>Wide</c> become their own gradients. <c>Mixed</c> is the input that residual scalars make.</summary>
     internal sealed record Layer(
         Tensor Norm1, Statistics Statistics1, Tensor Qkv, Tensor Attended, Tensor LogSums, Tensor Middle, Tensor Norm2, Statistics Statistics2, Tensor Wide, Tensor Gated,
-        Tensor? HeadScales);
+        Tensor? HeadScales, Tensor? Mixed);
 }

@@ -6,12 +6,14 @@ namespace CramGrains.Model.Cuda;
 /// <summary>One GPU as the fast engine sees it: libtorch's context, the libraries, and launches on the legacy stream, which is libtorch's too.</summary>
 internal sealed class CudaDevice
 {
+    private const int Oldest = 75;
+
     private readonly nint _context;
 
-    private CudaDevice(CudaDriver driver, Nvrtc compiler, CublasLt products, nint context, string name, int architecture, int multiprocessors)
+    private CudaDevice(CudaDriver driver, Nvrtc compiler, CublasLt products, nint context, string name, int architecture, int multiprocessors, int sharedBytes)
     {
         (Driver, Compiler, Products, _context) = (driver, compiler, products, context);
-        (Name, Architecture, Multiprocessors) = (name, architecture, multiprocessors);
+        (Name, Architecture, Multiprocessors, SharedBytes) = (name, architecture, multiprocessors, sharedBytes);
     }
 
     public CudaDriver Driver { get; }
@@ -25,8 +27,17 @@ internal sealed class CudaDevice
 
     public string Name { get; }
 
-    /// <summary>Compute capability times ten, such as 90.</summary>
-    public int Architecture { get; }
+    /// <summary>Compute capability times ten, such as 90; kernels are compiled for it.</summary>
+    public int Architecture { get; private init; }
+
+    /// <summary>Whether kernels are compiled for an older capability than the GPU's own.</summary>
+    public bool Pretends { get; private init; }
+
+    /// <summary>Its tensor cores take bfloat16; older ones (7.5) take float16 alone.</summary>
+    public bool HasBfloat16 => Architecture >= 80;
+
+    /// <summary>Shared memory that one block may ask for.</summary>
+    public int SharedBytes { get; private init; }
 
     public int Multiprocessors { get; }
 
@@ -50,11 +61,11 @@ internal sealed class CudaDevice
         }
 
         nint context = driver.UsePrimaryContext(Math.Max(0, device.index), out int ordinal);
-        int architecture = (10 * driver.Attribute(ordinal, CudaDriver.AttributeMajor)) + driver.Attribute(ordinal, CudaDriver.AttributeMinor);
+        int architecture = driver.Architecture(ordinal);
         string name = driver.Name(ordinal);
-        if (architecture < 80)
+        if (architecture < Oldest)
         {
-            whyNot = $"{name} has compute capability {architecture / 10}.{architecture % 10}, and the fast engine needs bfloat16 tensor cores (8.0 or newer)";
+            whyNot = $"{name} has compute capability {architecture / 10}.{architecture % 10}, and the fast engine needs {Oldest / 10}.{Oldest % 10} or newer";
             return null;
         }
 
@@ -63,7 +74,26 @@ internal sealed class CudaDevice
             return null;
         }
 
-        return new CudaDevice(driver, compiler, products, context, name, architecture, driver.Attribute(ordinal, CudaDriver.AttributeMultiprocessors));
+        return new CudaDevice(
+            driver, compiler, products, context, name, architecture, driver.Attribute(ordinal, CudaDriver.AttributeMultiprocessors),
+            driver.Attribute(ordinal, CudaDriver.AttributeSharedPerBlock));
+    }
+
+    /// <summary>This GPU with the kernels and the limits of an older one, so that they can be checked without it.</summary>
+    /// <param name="architecture">75 or newer, not newer than the GPU.</param>
+    public CudaDevice As(int architecture)
+    {
+        if (architecture < Oldest || architecture > Architecture)
+        {
+            throw new NotSupportedException($"{Name} has compute capability {Architecture}; it can take the place of {Oldest} to {Architecture}, got {architecture}.");
+        }
+
+        return new(Driver, Compiler, Products, _context, Name, Architecture, Multiprocessors, SharedBytes)
+        {
+            Architecture = architecture, Pretends = architecture < Architecture,
+            // CUDA C++ Programming Guide, table of technical specifications per compute capability.
+            SharedBytes = Math.Min(SharedBytes, architecture switch { 75 => 64, 80 or 87 => 163, 86 or 89 => 99, _ => 227 } * 1024),
+        };
     }
 
     /// <summary>Makes the context current; engines call it first, because a loop may move between threads.</summary>

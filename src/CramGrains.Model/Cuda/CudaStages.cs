@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace CramGrains.Model.Cuda;
 
-/// <summary>The stages as kernels of this folder and cuBLASLt products: bfloat16 activations, float32 for the rest.</summary>
+/// <summary>The stages as kernels of this folder and cuBLASLt products: bfloat16 activations, or float16 ones, and float32 for the rest.</summary>
 internal sealed unsafe class CudaStages : Stages
 {
     private const int RowsPerBlock = 8, SquareBlocks = 1024, PositionBlocks = 256, StagingSlots = 3;
@@ -15,15 +15,17 @@ internal sealed unsafe class CudaStages : Stages
     private readonly Dictionary<string, CudaKernel> _kernels;
     private readonly CudaRecorder _recorder;
     private readonly string? _cacheFolder;
-    private readonly int _classes, _headWidth;
+    private readonly int _classes, _headWidth, _type;
     private readonly GemmRunner _products;
     private readonly int _normBlocks, _streamBlocks;
     private readonly Tensor _normPartials, _normOffsets, _squares, _positionPartials, _embeddingPartials;
     private readonly nint[] _staging = new nint[StagingSlots], _stagingFree = new nint[StagingSlots];
     private readonly long _stagingBytes;
+    private readonly Tensor? _mixPartials;
     private Tensor? _matrices;
     private Float8State? _matricesOf;
     private ParameterLayout? _normLayout;
+    private PlainStages? _plain;
     private int _slot;
 
     /// <param name="shape">The encoder.</param>
@@ -34,17 +36,20 @@ internal sealed unsafe class CudaStages : Stages
     /// <param name="headWidth">Width of a classification head, 0 for none.</param>
     /// <param name="classes">Its outputs.</param>
     /// <param name="float8">Also the kernels that write FP8 copies.</param>
-    public CudaStages(EncoderShape shape, Device device, CudaDevice cuda, int tokens, string? cacheFolder, int headWidth = 0, int classes = 0, bool float8 = false) : base(shape, device)
+    /// <param name="half">float16 in place of bfloat16.</param>
+    public CudaStages(EncoderShape shape, Device device, CudaDevice cuda, int tokens, string? cacheFolder, int headWidth = 0, int classes = 0, bool float8 = false, bool half = false) : base(shape, device)
     {
         (_device, _cacheFolder, _headWidth, _classes) = (cuda, cacheFolder, headWidth, classes);
+        (Working, _type) = half ? (float16, CublasLt.Float16) : (bfloat16, CublasLt.Bfloat16);
         _recorder = new CudaRecorder(cuda);
-        _kernels = new(KernelLibrary.Load(cuda, [.. Requests(shape, headWidth, classes), .. SequenceRequests(shape, shape.Sequence, headWidth > 0, float8), .. float8 ? Float8Requests(shape) : []], cacheFolder));
+        _kernels = new(Load([.. Requests(shape, headWidth, classes), .. SequenceRequests(shape, shape.Sequence, headWidth > 0, float8), .. float8 ? Float8Requests(shape) : []]));
         _products = new GemmRunner(cuda, device, cacheFolder);
         AllocatedBytes += GemmRunner.Bytes;
         // layernorm_backward fits twice on a multiprocessor; the optimizer's kernels eight times.
         (_normBlocks, _streamBlocks) = (2 * cuda.Multiprocessors, 8 * cuda.Multiprocessors);
         _normPartials = Allocate(float32, shape.Norms, _normBlocks, 2, shape.Hidden);
         _normOffsets = Allocate(int64, shape.Norms * 2);
+        _mixPartials = shape.ResidualScalars ? Allocate(float32, 2, shape.Layers, _streamBlocks) : null;
         _squares = Allocate(float32, SquareBlocks);
         _positionPartials = Allocate(float32, PositionBlocks);
         _embeddingPartials = Allocate(float32, EmbeddingOrder.MaximumPartials(tokens), shape.Hidden);
@@ -56,7 +61,7 @@ internal sealed unsafe class CudaStages : Stages
         }
     }
 
-    public override ScalarType Working => bfloat16;
+    public override ScalarType Working { get; }
 
     public override ScalarType Master => float32;
 
@@ -69,7 +74,7 @@ internal sealed unsafe class CudaStages : Stages
             base.Sequence = value;
             if (_kernels is not null && !_kernels.ContainsKey(At("attention_forward")))
             {
-                foreach ((string key, CudaKernel kernel) in KernelLibrary.Load(_device, SequenceRequests(Shape, value, _headWidth > 0, float8: false), _cacheFolder))
+                foreach ((string key, CudaKernel kernel) in Load(SequenceRequests(Shape, value, _headWidth > 0, float8: false)))
                 {
                     _kernels.Add(key, kernel);
                 }
@@ -97,9 +102,12 @@ internal sealed unsafe class CudaStages : Stages
             new("sum_into", 1024),
             new("embedding_backward", s.Hidden / 8, 0, cols),
             new("embedding_long", 256, 0, cols),
+            .. s.ResidualScalars ? (KernelRequest[])[new("mix_forward", 256), new("mix_backward", 256), new("row_sums", 256)] : [],
+            .. s.HeadTransform ? (KernelRequest[])[new("gelu_forward", 256), new("gelu_backward", 256)] : [],
+            .. s.FirstAttentionNorm ? (KernelRequest[])[] : [new("add_rows", 256)],
             new("gradient_squares", 256),
             new("adamw", 256),
-            new("to_bf16", 256),
+            new("to_working", 256),
         ];
     }
 
@@ -184,13 +192,30 @@ internal sealed unsafe class CudaStages : Stages
 
     // Row-major matrices are column-major transposed ones: each product below is written for the transposes.
     public override void Linear(Tensor x, Tensor w, Tensor y, Tensor? residual, int rows, int n, int k) =>
-        Multiply(new(true, false, n, rows, k, CublasLt.Bfloat16, CublasLt.Bfloat16, y.dtype == float32 ? CublasLt.Float32 : CublasLt.Bfloat16, residual is not null), w, x, residual ?? y, y);
+        Multiply(new(true, false, n, rows, k, _type, _type, y.dtype == float32 ? CublasLt.Float32 : _type, residual is not null), w, x, residual ?? y, y);
 
     public override void LinearInputGradient(Tensor dy, Tensor w, Tensor dx, int rows, int n, int k) =>
-        Multiply(new(false, false, k, rows, n, CublasLt.Bfloat16, CublasLt.Bfloat16, CublasLt.Bfloat16, false), w, dy, dx, dx);
+        Multiply(new(false, false, k, rows, n, _type, _type, _type, false), w, dy, dx, dx);
 
     public override void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k) =>
-        Multiply(new(false, true, k, n, rows, CublasLt.Bfloat16, CublasLt.Bfloat16, CublasLt.Float32, accumulate), x, dy, dw, dw);
+        Multiply(new(false, true, k, n, rows, _type, _type, CublasLt.Float32, accumulate), x, dy, dw, dw);
+
+    public override void Mix(Tensor x, Tensor start, Tensor residual, Tensor embedding, Tensor y, int layer, int rows)
+    {
+        int packs = rows * (Shape.Hidden / 8);
+        Launch("mix_forward", Grid.Cover(packs, 256), x, start, residual, embedding, y, layer, packs);
+    }
+
+    public override void MixBackward(Tensor dy, Tensor x, Tensor start, Tensor residual, Tensor embedding, Tensor dx, Tensor dstart, int layer, int rows) => Launch(
+        "mix_backward", _streamBlocks, dy, x, start, residual, embedding, dx, dstart, _mixPartials, layer, Shape.Layers, rows * (Shape.Hidden / 8),
+        layer == Shape.Layers - 1 ? 1 : 0, layer == 0 ? 1 : 0);
+
+    public override void MixGradients(Tensor residual, Tensor embedding, bool accumulate)
+    {
+        nint partials = TensorPointer.Of(_mixPartials!);
+        Launch("row_sums", Shape.Layers, partials, residual, _streamBlocks, accumulate ? 1 : 0);
+        Launch("row_sums", Shape.Layers, partials + (nint)(4L * Shape.Layers * _streamBlocks), embedding, _streamBlocks, accumulate ? 1 : 0);
+    }
 
     public override void TurnHeads(Tensor qkv, Tensor angles, Tensor? scales, int rows)
     {
@@ -222,10 +247,10 @@ internal sealed unsafe class CudaStages : Stages
     public override void Transpose8(Float8Copy copy, Tensor to, int rows, int columns) =>
         Launch("float8_transpose", new Grid((columns + 63) / 64, (rows + 127) / 128), copy.Data, to, rows, columns);
 
-    public override void Float8Scale(Float8Scales s, int gradients, int headroom)
+    public override void Float8Scale(Float8Scales s, int gradients, int headroom, double keep)
     {
         int count = (int)s.Scales.numel();
-        Launch("float8_scales", Grid.Cover(count, 256), s.Largest, s.Scales, s.Inverses, count, gradients, headroom);
+        Launch("float8_scales", Grid.Cover(count, 256), s.Largest, s.Scales, s.Inverses, count, gradients, headroom, (float)keep);
     }
 
     public override void Float8Weights(FlatParameters p, Float8State state)
@@ -239,7 +264,7 @@ internal sealed unsafe class CudaStages : Stages
 
         int tiles = state.Entries.Max(e => (int)(((e.Shape[0] + 63) / 64) * ((e.Shape[1] + 63) / 64)));
         Launch("float8_weight_amax", new Grid(64, state.Entries.Length), p.Working, _matrices, state.WeightScales.Largest);
-        Float8Scale(state.WeightScales, state.Entries.Length, 0);
+        Float8Scale(state.WeightScales, state.Entries.Length, 0, keep: 0);
         Launch("float8_weights", new Grid(tiles, state.Entries.Length), p.Working, _matrices, state.WeightScales.Scales, state.Straight, state.Transposed);
     }
 
@@ -255,6 +280,14 @@ internal sealed unsafe class CudaStages : Stages
 
     public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor? dqkv, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
     {
+        if (_kernels[At("attention_backward")].SharedBytes > _device.SharedBytes)
+        {
+            // A Turing GPU's blocks have 64 KiB, and with 128 tokens the gradient needs 96: the plain stage does it, with tensors of [B, H, S, S].
+            (_plain ??= new PlainStages(Shape, Device, Working, Master)).Sequence = Sequence;
+            _plain.AttentionBackward(qkv, lengths, output, lse, doutput, dqkv, batch, dropout, copy);
+            return;
+        }
+
         DropoutSite drop = dropout.GetValueOrDefault();
         Launch(
             At("attention_backward") + Variant(dropout, copy), new Grid(Shape.Heads, batch), qkv, lengths, output, lse, doutput, dqkv, Shape.Heads,
@@ -272,6 +305,14 @@ internal sealed unsafe class CudaStages : Stages
 
     public override void GegluBackward(Tensor u, Tensor dy, Tensor? du, int rows, Float8Copy? copy = null) => Launch(
         "geglu_backward" + Copying(copy), Grid.Cover(rows * (long)Shape.Half / 8, 256), u, dy, du, rows * (Shape.Half / 8), copy?.Data, copy?.Scale, copy?.Largest);
+
+    public override void Gelu(Tensor x, Tensor y, int rows) => Launch("gelu_forward", Grid.Cover(Packs(rows), 256), x, y, Packs(rows));
+
+    public override void GeluBackward(Tensor x, Tensor dy, Tensor dx, int rows) => Launch("gelu_backward", Grid.Cover(Packs(rows), 256), x, dy, dx, Packs(rows));
+
+    public override void AddRows(Tensor x, Tensor y, int rows) => Launch("add_rows", Grid.Cover(Packs(rows), 256), x, y, Packs(rows));
+
+    private int Packs(int rows) => rows * (Shape.Hidden / 8);
 
     public override void Gather(Tensor x, Tensor positions, Tensor output, int rows) => Launch("gather_rows", Grid.Cover(rows, RowsPerBlock), x, positions, output, rows);
 
@@ -338,10 +379,10 @@ internal sealed unsafe class CudaStages : Stages
             norm is null ? 0f : (float)s.ClipNorm,
             quads, p.Layout.Decayed / 4, (float)s.LearningRate, (float)s.WeightDecay, (float)(1 - s.Beta1), (float)(1 - s.Beta2), (float)s.Epsilon,
             (float)(1 - Math.Pow(s.Beta1, s.Step)), (float)(1 - Math.Pow(s.Beta2, s.Step)), live,
-            s.Skipped.From / 4, s.Skipped.To / 4);
+            s.Skipped.From / 4, s.Skipped.To / 4, p.Layout.Scalars / 4, (float)s.ScalarFactor);
     }
 
-    public override void RefreshWorking(FlatParameters p) => Launch("to_bf16", _streamBlocks, p.Masters, p.Working, p.Layout.Total / 4);
+    public override void RefreshWorking(FlatParameters p) => Launch("to_working", _streamBlocks, p.Masters, p.Working, p.Layout.Total / 4);
 
     protected override void Dispose(bool disposing)
     {
@@ -349,6 +390,7 @@ internal sealed unsafe class CudaStages : Stages
         {
             _device.Driver.Synchronize(0);
             _recorder.Dispose();
+            _plain?.Dispose();
             _products.Dispose();
             for (int i = 0; i < StagingSlots; i++)
             {
@@ -365,6 +407,9 @@ internal sealed unsafe class CudaStages : Stages
 
     private void MultiplyScaled(GemmShape shape, Tensor a, Tensor scaleA, Float8Copy b, Tensor c, Tensor d) => _products.MultiplyScaled(
         shape, TensorPointer.Of(a), TensorPointer.Of(scaleA), TensorPointer.Of(b.Data), TensorPointer.Of(b.Inverse), TensorPointer.Of(c), shape.Accumulates ? 1 : 0, TensorPointer.Of(d));
+
+    private IReadOnlyDictionary<string, CudaKernel> Load(IEnumerable<KernelRequest> requests) =>
+        KernelLibrary.Load(_device, [.. requests.Select(r => Working == float16 ? r with { Macros = [.. r.Macros, ("FP16", 1)] } : r)], _cacheFolder);
 
     private string At(string kernel) => $"{kernel}.{Sequence}";
 

@@ -22,7 +22,7 @@ internal sealed record Float8Scales(Tensor Scales, Tensor Inverses, Tensor Large
     public Float8Scales Part(int first, int count) => new(Scales.narrow(0, first, count), Inverses.narrow(0, first, count), Largest.narrow(0, first, count));
 }
 
-/// <summary>Everything that FP8 products need of one encoder: copies of activations and gradients with scales from the microbatch before ("delayed scaling";
+/// <summary>Everything that FP8 products need of one encoder: copies of activations and gradients with scales from the microbatches before ("delayed scaling";
 /// Micikevicius et al. 2022, arXiv:2209.05433), and of the working matrices with scales of their own.</summary>
 /// <remarks>
 /// All three products of a matrix are in FP8; the weight gradient reads copies that were transposed, because the tokens must lie innermost. The decoder and
@@ -31,8 +31,11 @@ internal sealed record Float8Scales(Tensor Scales, Tensor Inverses, Tensor Large
 /// </remarks>
 internal sealed class Float8State
 {
-    /// <summary>Binary orders left free above the largest magnitude of the microbatch before.</summary>
+    /// <summary>Binary orders left free above the largest magnitude of the microbatches before.</summary>
     private const int Headroom = 2;
+
+    /// <summary>Share of a largest magnitude that stays from one microbatch to the next: one large value is remembered for some twenty microbatches.</summary>
+    private const double Memory = 0.9;
 
     private static readonly string[] Matrices = ["qkv.weight", "out.weight", "ffn_in.weight", "ffn_out.weight"];
 
@@ -102,7 +105,7 @@ internal sealed class Float8State
     {
         if (_seen)
         {
-            _stages.Float8Scale(_moving, gradients: 4 * _layers, Headroom);
+            _stages.Float8Scale(_moving, gradients: 4 * _layers, Headroom, Memory);
             Ready = true;
         }
 

@@ -17,6 +17,7 @@ internal sealed class FusedEncoder
     private readonly LayerWeights[] _layers;
     private readonly Float8State? _float8;
     private readonly Tensor _table, _angles, _noPositions;
+    private readonly (Tensor Weights, Tensor Gradient)? _residual, _embedding;
     private Tensor? _branch;
 
     public FusedEncoder(Stages stages, FlatParameters parameters, Activations activations, Float8State? float8 = null)
@@ -28,6 +29,12 @@ internal sealed class FusedEncoder
         // Rotary positions leave the embedding alone.
         _noPositions = stages.AllocateFilled(stages.Master, _shape.Rotary ? 0 : 1, 1);
         _layers = [.. Enumerable.Range(0, _shape.Layers).Select(l => new LayerWeights(_parameters, $"layers.{l}."))];
+        if (_shape.ResidualScalars)
+        {
+            (Tensor, Tensor) Scalars(string name) => (_parameters.Weights[name], _parameters.Gradients(name));
+            (_residual, _embedding) = (Scalars(CrammedBert.ResidualScalars), Scalars(CrammedBert.EmbeddingScalars));
+        }
+
         FillPositions();
     }
 
@@ -55,16 +62,30 @@ internal sealed class FusedEncoder
         for (int l = 0; l < _shape.Layers; l++)
         {
             (Activations.Layer a, LayerWeights w, Float8State.Layer? q) = (_a.Layers[l], _layers[l], _float8?.Layers[l]);
-            Norm(_a.Stream[l], 2 * l, narrow ? null : a.Norm1, a.Statistics1, rows, q?.Norm1);
-            Product(a.Norm1, q?.Norm1, a.Norm1, w.Qkv, q?.Qkv, a.Qkv, null, rows, 3 * d, d);                                           // [T, 3 D]
+            if (a.Mixed is not null)
+            {
+                _stages.Mix(_a.Stream[l], _a.Stream[0], _residual!.Value.Weights, _embedding!.Value.Weights, a.Mixed, l, rows);               // [T, D]
+            }
+
+            Tensor input = Input(l);
+            if (_shape.AttentionNorm(l) is { } norm)
+            {
+                Norm(input, norm, narrow ? null : a.Norm1, a.Statistics1, rows, q?.Norm1);
+            }
+            else if (q is not null)
+            {
+                _stages.Copy8(input, q.Norm1, rows, d);
+            }
+
+            Product(Normed(l), q?.Norm1, a.Norm1, w.Qkv, q?.Qkv, a.Qkv, null, rows, 3 * d, d);                                           // [T, 3 D]
             if (_shape.TurnsHeads)
             {
                 _stages.TurnHeads(a.Qkv, _angles, a.HeadScales, rows);
             }
 
             _stages.Attention(a.Qkv, lengths, a.Attended, a.LogSums, batch, dropout?.At(1 + (3 * l)), q?.Attended);                    // [T, D]
-            Add(a.Attended, q?.Attended, q?.AttendedTransposed, w.Out, q?.Out, a.Middle, _a.Stream[l], rows, d, dropout?.At(2 + (3 * l))); // [T, D]
-            Norm(a.Middle, (2 * l) + 1, narrow ? null : a.Norm2, a.Statistics2, rows, q?.Norm2);
+            Add(a.Attended, q?.Attended, q?.AttendedTransposed, w.Out, q?.Out, a.Middle, input, rows, d, dropout?.At(2 + (3 * l)));         // [T, D]
+            Norm(a.Middle, _shape.FeedForwardNorm(l), narrow ? null : a.Norm2, a.Statistics2, rows, q?.Norm2);
             Product(a.Norm2, q?.Norm2, a.Norm2, w.In, q?.In, a.Wide, null, rows, f, d);                                                // [T, F]
             _stages.Geglu(a.Wide, narrow ? null : a.Gated, rows, q?.Gated);                                                            // [T, F/2]
             Add(a.Gated, q?.Gated, a.Gated, w.FeedOut, q?.FeedOut, _a.Stream[l + 1], a.Middle, rows, half, dropout?.At(3 + (3 * l)));  // [T, D]
@@ -94,7 +115,7 @@ internal sealed class FusedEncoder
             Gradients(dy, q?.FeedOutGradient, a.Gated, q?.Gated, a.Gated, w.FeedOut, q?.FeedOut, _a.GatedGradient, w.FeedOutGradient, add, rows, d, half);
             _stages.GegluBackward(a.Wide, _a.GatedGradient, narrow ? null : a.Wide, rows, q?.WideGradient);
             Gradients(a.Wide, q?.WideGradient, a.Norm2, q?.Norm2, a.Norm2, w.In, q?.In, dn, w.InGradient, add, rows, f, d);
-            NormBackward(dn, a.Middle, (2 * l) + 1, a.Statistics2, dx, dx, rows, q?.OutGradient);
+            NormBackward(dn, a.Middle, _shape.FeedForwardNorm(l), a.Statistics2, dx, dx, rows, q?.OutGradient);
             dy = Dropped(dx, rows, dropout?.At(2 + (3 * l)));
             Gradients(dy, q?.OutGradient, a.Attended, q?.Attended, q?.AttendedTransposed, w.Out, q?.Out, dn, w.OutGradient, add, rows, d, d);
             Tensor dqkv = _a.QkvGradient ?? a.Qkv;
@@ -110,8 +131,25 @@ internal sealed class FusedEncoder
                 }
             }
 
-            Gradients(dqkv, q?.QkvGradient, a.Norm1, q?.Norm1, a.Norm1, w.Qkv, q?.Qkv, dn, w.QkvGradient, add, rows, 3 * d, d);
-            NormBackward(dn, _a.Stream[l], 2 * l, a.Statistics1, dx, dx, rows, l > 0 ? _float8?.Layers[l - 1].FeedOutGradient : null);
+            Gradients(dqkv, q?.QkvGradient, Normed(l), q?.Norm1, a.Norm1, w.Qkv, q?.Qkv, dn, w.QkvGradient, add, rows, 3 * d, d);
+            Float8Copy? below = l > 0 ? _float8?.Layers[l - 1].FeedOutGradient : null;
+            if (_shape.AttentionNorm(l) is { } norm)
+            {
+                NormBackward(dn, Input(l), norm, a.Statistics1, dx, dx, rows, a.Mixed is null ? below : null);
+            }
+            else
+            {
+                _stages.AddRows(dx, dn, rows); // of the first layer, below which there is no FP8 product
+            }
+
+            if (a.Mixed is not null)
+            {
+                _stages.MixBackward(dx, _a.Stream[l], _a.Stream[0], _residual!.Value.Weights, _embedding!.Value.Weights, dx, _a.StartGradient!, l, rows);
+                if (below is not null)
+                {
+                    _stages.Copy8(dx, below, rows, d);
+                }
+            }
         }
 
         if (dropout is not null)
@@ -126,8 +164,19 @@ internal sealed class FusedEncoder
             _stages.PositionScaleGradient(dx, _table, _parameters.Gradients("pos_scale"), add, rows);
         }
 
+        if (_residual is var (_, residualGradient) && _embedding is var (_, embeddingGradient))
+        {
+            _stages.MixGradients(residualGradient, embeddingGradient, add);
+        }
+
         _stages.NormGradients(_parameters.Layout, _parameters.Gradient, add);
     }
+
+    /// <summary>What a layer reads: the stream, or what residual scalars have made of it.</summary>
+    private Tensor Input(int layer) => _a.Layers[layer].Mixed ?? _a.Stream[layer];
+
+    /// <summary>What a layer's attention reads: its input after the norm, where it has one.</summary>
+    private Tensor Normed(int layer) => _shape.AttentionNorm(layer) is null ? Input(layer) : _a.Layers[layer].Norm1;
 
     /// <summary>One of the encoder's norms, by its number in <see cref="ParameterLayout.Norms"/>.</summary>
     public void Norm(Tensor x, int norm, Tensor? y, Activations.Statistics s, int rows, Float8Copy? copy = null)

@@ -25,8 +25,8 @@ public sealed partial class FusedEngine
         TrainingRecipe training = recipe.Training;
         EncoderShape? shape = EncoderShape.From(recipe.Architecture, vocabularySize, recipe.Corpus.SequenceLength, out whyNot);
         whyNot ??= shape!.WhyNotOnGpu();
-        whyNot ??= training.Optimizer.Kind is OptimizerKind.AdamW or OptimizerKind.Muon ? null : $"it has no training.optimizer.kind {training.Optimizer.Kind}";
-        whyNot ??= training.Precision is PrecisionKind.Auto or PrecisionKind.Bfloat16 or PrecisionKind.Float8 ? null : $"it has no training.precision {training.Precision}";
+        whyNot ??= training.Optimizer.Kind is OptimizerKind.AdamW || training.Optimizer.UsesMuon ? null : $"it has no training.optimizer.kind {training.Optimizer.Kind}";
+        whyNot ??= training.Precision is not PrecisionKind.Float32 ? null : $"it has no training.precision {training.Precision}";
         CudaDevice? cuda = whyNot is null ? CudaDevice.TryOpen(device, out whyNot) : null;
         bool float8 = training.Precision == PrecisionKind.Float8;
         if (float8 && shape is { Half: var half } && half % 16 != 0)
@@ -39,17 +39,23 @@ public sealed partial class FusedEngine
             (cuda, whyNot) = (null, $"{old.Name} has no FP8 units (compute capability 8.9 or newer), which training.precision float8 asks for");
         }
 
+        if (cuda is { HasBfloat16: false } turing && training.Precision == PrecisionKind.Bfloat16)
+        {
+            (cuda, whyNot) = (null, $"{turing.Name} has no bfloat16 tensor cores (compute capability 8.0 or newer); training.precision auto takes float16 there");
+        }
+
         if (cuda is null)
         {
             whyNot = $"The fast engine is not used: {whyNot}.";
             return false;
         }
 
+        bool half16 = training.Precision == PrecisionKind.Float16 || !cuda.HasBfloat16;
         int tokens = training.MicrobatchSize * shape!.Sequence;
         // Held-out measurements mask 15 %, whatever the recipe does.
         double most = Math.Max(0.15, Math.Max(training.MaskFraction, training.MaskFractionEnd ?? 0));
         int masked = (int)Math.Min(tokens, ((long)Math.Ceiling(most * tokens) + 255) / 256 * 256);
-        engine = new FusedEngine(new CudaStages(shape, device, cuda, tokens, cacheFolder, float8: float8), training, training.MicrobatchSize, masked, HeadChunk, maskedMultiple: 256);
+        engine = new FusedEngine(new CudaStages(shape, device, cuda, tokens, cacheFolder, float8: float8, half: half16), training, training.MicrobatchSize, masked, HeadChunk, maskedMultiple: 256);
         using var scope = NewDisposeScope();
         using var fresh = new CrammedBert(recipe.Architecture, vocabularySize, shape.Sequence, recipe.Seed);
         engine.LoadWeights(fresh.named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter));
@@ -64,7 +70,8 @@ public sealed partial class FusedEngine
     {
         _stepTensor.fill_(_steps);
         return _parameters.State.Where(pair => _muon is null || !Muon.Takes(pair.Key[(pair.Key.IndexOf('/', StringComparison.Ordinal) + 1)..]))
-            .Concat(_muon?.State ?? new Dictionary<string, Tensor>()).Append(new("step", _stepTensor)).ToDictionary();
+            .Concat(_muon?.State ?? new Dictionary<string, Tensor>()).Append(new("step", _stepTensor))
+            .Concat(_lossScale is null ? [] : [new(LossScale.StateName, _lossScale.State)]).ToDictionary();
     }
 
     /// <inheritdoc/>

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace CramGrains.Model.Cuda;
 
 /// <summary>The fast engine for the crammed BERT (paper section 4): explicit forward and backward passes over preallocated buffers, without autograd.</summary>
-/// <remarks>Differs from the plain model: the residual stream and its gradient are bfloat16; only masked rows go through the final norm.</remarks>
+/// <remarks>Differs from the plain model: the residual stream and its gradient are bfloat16 (or float16); only masked rows go through the final norm.</remarks>
 public sealed partial class FusedEngine : IPretrainingEngine
 {
     private readonly EncoderShape _shape;
@@ -19,6 +19,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
     private readonly FusedEncoder _encoder;
     private readonly Float8State? _float8;
     private readonly Muon? _muon;
+    private readonly LossScale? _lossScale;
     private readonly Tensor _loss, _norm, _stepTensor;
     private readonly double _clip;
     private readonly float _zLoss;
@@ -38,9 +39,10 @@ public sealed partial class FusedEngine : IPretrainingEngine
         _order = new EmbeddingOrder(_shape.Vocabulary, _tokens);
         _float8 = training.Precision == PrecisionKind.Float8 ? new Float8State(stages, _parameters, _tokens) : null;
         _encoder = new FusedEncoder(stages, _parameters, _a, _float8);
-        _muon = _optimizer.Kind == OptimizerKind.Muon ? new Muon([.. Matrices()], _optimizer) : null;
+        _muon = _optimizer.UsesMuon ? new Muon([.. Matrices()], _optimizer) : null;
+        _lossScale = stages.Working == float16 ? new() : null;
         _loss = stages.Allocate(stages.Master);
-        _norm = stages.Allocate(stages.Master);
+        _norm = stages.AllocateFilled(stages.Master, 0);
         _stepTensor = stages.View(zeros([], int64));
     }
 
@@ -61,7 +63,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
         int rows = Begin(microbatch, _order);
         _float8?.Next();
         _encoder.Forward(_batch.Index.Ids, null, rows, dropout: null);
-        Head(microbatch.MaskedCount, (float)scale);
+        Head(microbatch.MaskedCount, (float)(scale * LossFactor));
         Backward(rows);
         _gradientsHold = true;
         return _loss.clone().MoveToOuterDisposeScope();
@@ -88,9 +90,23 @@ public sealed partial class FusedEngine : IPretrainingEngine
             _parameters.Gradient.zero_();
         }
 
+        if (_lossScale is not null)
+        {
+            if (_lossScale.Settle(_parameters.Gradient.norm()) is not { } factor)
+            {
+                _gradientsHold = false;
+                return _norm.clone().MoveToOuterDisposeScope();
+            }
+
+            _parameters.Gradient.mul_(factor);
+        }
+
         _steps++;
         var settings = new AdamWSettings(
-            _optimizer.LearningRate * learningRateFactor, _optimizer.Beta1, _optimizer.Beta2, _optimizer.Epsilon, _optimizer.WeightDecay, _clip, _steps);
+            _optimizer.LearningRate * learningRateFactor, _optimizer.Beta1, _optimizer.Beta2, _optimizer.Epsilon, _optimizer.WeightDecay, _clip, _steps)
+        {
+            ScalarFactor = (_optimizer.ScalarLearningRate ?? _optimizer.LearningRate) / _optimizer.LearningRate,
+        };
         if (_muon is null)
         {
             _stages.AdamW(_parameters, settings, _norm, live: null);
@@ -99,7 +115,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
         {
             using var frozen = no_grad();
             _stages.AdamW(_parameters, settings with { Skipped = _parameters.Layout.LayerMatrices }, _norm, live: null);
-            _muon.Step(learningRateFactor, _clip > 0 ? (_clip / (_norm + 1e-6)).clamp_max(1) : null);
+            _muon.Step(_steps, learningRateFactor, _clip > 0 ? (_clip / (_norm + 1e-6)).clamp_max(1) : null);
             _stages.RefreshWorking(_parameters);
         }
 
@@ -113,11 +129,15 @@ public sealed partial class FusedEngine : IPretrainingEngine
     public void Dispose()
     {
         _muon?.Dispose();
+        _lossScale?.Dispose();
         _stages.Dispose();
     }
 
-    /// <summary>Accumulated gradients by name, for tests.</summary>
+    /// <summary>Accumulated gradients by name, for tests; multiplied by <see cref="LossFactor"/>.</summary>
     internal Tensor GradientOf(string name) => _parameters.Gradients(name);
+
+    /// <summary>What losses are multiplied by before their gradients are taken: 1 but for float16.</summary>
+    internal double LossFactor => _lossScale?.Value ?? 1;
 
     private IEnumerable<TrainedParameter> Matrices() => _parameters.Layout.Entries.Where(e => Muon.Takes(e.Name))
         .Select(e => new TrainedParameter(e.Name, _parameters.Weights[e.Name], _parameters.Gradients(e.Name)));
@@ -152,10 +172,19 @@ public sealed partial class FusedEngine : IPretrainingEngine
         Tensor word = _parameters.Product("word.weight");
         _stages.Gather(_a.Stream[^1], _batch.Positions, _a.Gathered, masked);
         _encoder.Norm(_a.Gathered, _shape.FinalNorm, _a.GatheredNorm, _a.FinalStatistics, masked);
+        Tensor read = _a.GatheredNorm;
+        if (_a.Transform is { } transform)
+        {
+            _stages.Linear(_a.GatheredNorm, _parameters.Product("head.dense.weight"), transform.Dense, null, masked, d, d); // [M, D]
+            _stages.Gelu(transform.Dense, transform.Active, masked);
+            _encoder.Norm(transform.Active, _shape.HeadNorm, transform.Normed, transform.Statistics, masked);
+            read = transform.Normed;
+        }
+
         for (int first = 0; first < masked; first += _headChunk)
         {
             int rows = Math.Min(_headChunk, masked - first);
-            Tensor x = _a.GatheredNorm.narrow(0, first, rows);
+            Tensor x = read.narrow(0, first, rows);
             _stages.Linear(x, word, _a.Logits, null, rows, v, d);                                   // [C, V]
             _stages.CrossEntropy(_a.Logits, _batch.Labels.narrow(0, first, rows), _a.Losses.narrow(0, first, rows), scale / used, _zLoss, rows);
             if (scale != 0)
@@ -170,7 +199,18 @@ public sealed partial class FusedEngine : IPretrainingEngine
 
     private void Backward(int rows)
     {
-        _encoder.NormBackward(_a.GatheredGradient, _a.Gathered, _shape.FinalNorm, _a.FinalStatistics, null, _a.GatheredGradient, _batch.MaskedRows);
+        int masked = _batch.MaskedRows, d = _shape.Hidden;
+        Tensor gradient = _a.GatheredGradient;
+        if (_a.Transform is { } transform)
+        {
+            _encoder.NormBackward(gradient, transform.Active, _shape.HeadNorm, transform.Statistics, null, gradient, masked);
+            _stages.GeluBackward(transform.Dense, gradient, gradient, masked);
+            _stages.LinearWeightGradient(gradient, _a.GatheredNorm, _parameters.Gradients("head.dense.weight"), _gradientsHold, masked, d, d);
+            _stages.LinearInputGradient(gradient, _parameters.Product("head.dense.weight"), transform.Normed, masked, d, d); // nothing reads the normed rows any more
+            gradient = transform.Normed;
+        }
+
+        _encoder.NormBackward(gradient, _a.Gathered, _shape.FinalNorm, _a.FinalStatistics, null, _a.GatheredGradient, masked);
         _stages.Scatter(_a.GatheredGradient, _batch.Positions, _a.StreamGradient, _batch.MaskedRows, rows);
         _encoder.Backward(_batch.Index, null, rows, _gradientsHold, dropout: null);
     }

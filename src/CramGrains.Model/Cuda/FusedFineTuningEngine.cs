@@ -27,7 +27,7 @@ internal sealed class FusedFineTuningEngine : IFineTuningEngine
     private readonly ClassifierWeights _head;
     private readonly ClassifierBuffers _buffers;
     private readonly DropoutStream? _dropout;
-    private readonly Dictionary<string, Tensor> _weights;
+    private readonly Dictionary<string, Tensor> _weights, _idle = [];
     private readonly Tensor _loss, _wordGradient;
     private readonly int _padding;
     private readonly ulong _key;
@@ -75,12 +75,17 @@ internal sealed class FusedFineTuningEngine : IFineTuningEngine
     {
         const int Tile = 32; // the attention kernels'
         int sequence = (maximumLength + Tile - 1) / Tile * Tile;
-        EncoderShape? shape = EncoderShape.From(architecture with { Dropout = 0 }, vocabulary, sequence, out whyNot);
+        EncoderShape? shape = EncoderShape.From(architecture with { Dropout = 0, HeadTransform = false, DecoderBias = false, TieEmbeddings = true }, vocabulary, sequence, out whyNot);
         whyNot ??= shape!.WhyNotOnGpu();
         whyNot ??= recipe.Pooling == PoolingKind.FirstToken ? null : $"it has no fine_tuning.pooling {recipe.Pooling}";
         whyNot ??= recipe.HeadSize > 0 && recipe.HeadSize % 8 == 0 ? null : $"its heads have a multiple of 8 channels, and fine_tuning.head_size is {recipe.HeadSize}";
         whyNot ??= task.Outputs <= MostClasses ? null : $"its heads have at most {MostClasses} outputs, and {task.Id} has {task.Outputs}";
         CudaDevice? cuda = whyNot is null ? CudaDevice.TryOpen(device, out whyNot) : null;
+        if (cuda is { HasBfloat16: false } turing)
+        {
+            (cuda, whyNot) = (null, $"{turing.Name} has no bfloat16 tensor cores (compute capability 8.0 or newer)");
+        }
+
         if (cuda is null)
         {
             whyNot = $"The fast engine is not used for fine-tuning: {whyNot}.";
@@ -96,8 +101,10 @@ internal sealed class FusedFineTuningEngine : IFineTuningEngine
     /// <exception cref="ArgumentException">A tensor is missing, unknown or has another shape.</exception>
     public void Load(IReadOnlyDictionary<string, Tensor> weights)
     {
+        ArgumentNullException.ThrowIfNull(weights);
         _stages.Enter();
-        TensorSet.Copy("fine-tuning weights", weights, _weights);
+        TensorSet.Copy("fine-tuning weights", weights.Where(weight => !IsIdle(weight.Key)).ToDictionary(), _weights);
+        KeepIdle(weights);
         _stages.RefreshWorking(_parameters);
     }
 
@@ -135,16 +142,40 @@ internal sealed class FusedFineTuningEngine : IFineTuningEngine
     }
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<string, Tensor> Weights() => _weights;
+    public IReadOnlyDictionary<string, Tensor> Weights() => _idle.Count == 0 ? _weights : _weights.Concat(_idle).ToDictionary();
 
     /// <inheritdoc/>
-    public void Dispose() => _stages.Dispose();
+    public void Dispose()
+    {
+        foreach (Tensor weight in _idle.Values)
+        {
+            weight.Dispose();
+        }
+
+        _stages.Dispose();
+    }
 
     /// <summary>The last step's gradients by the names of <see cref="Weights"/>, for tests.</summary>
     internal Tensor GradientOf(string name) => _parameters.Gradients(IsHead(name) ? name : name["bert.".Length..]);
 
     /// <summary>Dropout state of the last step, for tests that draw the same bits.</summary>
     internal DropoutStream? DropoutOfLastStep => _dropout;
+
+    /// <summary>Whether a weight belongs to the head of pretraining, which fine-tuning neither reads nor changes but keeps with the model.</summary>
+    private static bool IsIdle(string name) => name.StartsWith("bert.head.", StringComparison.Ordinal) || name.StartsWith("bert.decoder.", StringComparison.Ordinal);
+
+    private void KeepIdle(IReadOnlyDictionary<string, Tensor> weights)
+    {
+        foreach (var (name, weight) in weights.Where(weight => IsIdle(weight.Key)))
+        {
+            if (_idle.Remove(name, out Tensor? before))
+            {
+                before.Dispose();
+            }
+
+            _idle.Add(name, weight.detach().clone().DetachFromDisposeScope());
+        }
+    }
 
     private static bool IsHead(string name) => name.StartsWith(ParameterLayout.HeadPrefix, StringComparison.Ordinal);
 

@@ -147,6 +147,7 @@ internal sealed unsafe class GemmRunner : IDisposable
     {
         CublasLt.Float32 => randn(count, float32, _torchDevice),
         CublasLt.Bfloat16 => randn(count, bfloat16, _torchDevice),
+        CublasLt.Float16 => randn(count, float16, _torchDevice),
         // Bytes below 0x78 are finite in both FP8 formats.
         _ => randint(0, 0x70, [count], ScalarType.Byte, _torchDevice),
     };

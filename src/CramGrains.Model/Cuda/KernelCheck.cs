@@ -6,7 +6,7 @@ namespace CramGrains.Model.Cuda;
 /// <summary>How far one kernel's output is from its plain twin's in float64.</summary>
 /// <param name="Kernel">The stage, and which of its outputs.</param>
 /// <param name="Error">Norm of the difference over the norm of what the twin says; infinite where an element was not written or is not a number.</param>
-/// <param name="Tolerance">1e-2 for bfloat16 outputs, 1e-5 for float32 ones, or what the arithmetic in between allows.</param>
+/// <param name="Tolerance">1e-2 for 16-bit outputs, 1e-5 for float32 ones, or what the arithmetic in between allows.</param>
 public sealed record KernelAgreement(string Kernel, double Error, double Tolerance)
 {
     /// <summary>Within the tolerance.</summary>
@@ -25,8 +25,10 @@ public static partial class KernelCheck
     /// <param name="rows">Rows (B).</param>
     /// <param name="device">The GPU.</param>
     /// <param name="cacheFolder">Where compiled kernels are kept; null keeps none.</param>
+    /// <param name="half">float16 in place of bfloat16.</param>
+    /// <param name="asCapability">Compiles for this older compute capability (75 for 7.5) and keeps to its limits; null for the GPU's own.</param>
     /// <exception cref="NotSupportedException">The fast engine has no kernels for this shape or GPU; the message says why.</exception>
-    public static IReadOnlyList<KernelAgreement> Run(ArchitectureRecipe architecture, int vocabulary, int sequence, int rows, Device device, string? cacheFolder)
+    public static IReadOnlyList<KernelAgreement> Run(ArchitectureRecipe architecture, int vocabulary, int sequence, int rows, Device device, string? cacheFolder, bool half = false, int? asCapability = null)
     {
         ArgumentNullException.ThrowIfNull(architecture);
         EncoderShape? shape = EncoderShape.From(architecture, vocabulary, sequence, out string? whyNot);
@@ -37,27 +39,39 @@ public static partial class KernelCheck
             throw new NotSupportedException($"There are no kernels to check: {whyNot}.");
         }
 
+        cuda = asCapability is { } older ? cuda.As(older) : cuda;
+        half |= !cuda.HasBfloat16;
+
         using var scope = NewDisposeScope();
         using var generator = manual_seed(1);
-        using var pretraining = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder);
+        using var pretraining = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, half: half);
         using var twin = new PlainStages(shape!, device, float64, float64);
         var check = new KernelChecks(pretraining, twin, rows);
         check.Pretraining();
-        using var fineTuning = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, KernelChecks.HeadWidth, KernelChecks.Classes);
+        using var fineTuning = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, KernelChecks.HeadWidth, KernelChecks.Classes, half: half);
         var more = new KernelChecks(fineTuning, twin, rows);
         more.FineTuning();
         List<KernelAgreement> results = [.. check.Results, .. more.Results];
         foreach ((bool rotary, bool norm) in ((bool, bool)[])[(true, true), (true, false), (false, true)])
         {
             EncoderShape turned = shape! with { Rotary = rotary, QueryKeyNorm = norm };
-            using var turning = new CudaStages(turned, device, cuda, rows * sequence, cacheFolder);
+            using var turning = new CudaStages(turned, device, cuda, rows * sequence, cacheFolder, half: half);
             using var turningTwin = new PlainStages(turned, device, float64, float64);
             var heads = new KernelChecks(turning, turningTwin, rows);
             heads.Turning();
             results.AddRange(heads.Results);
         }
 
-        if (cuda.Architecture >= 89)
+        EncoderShape mixed = shape! with { ResidualScalars = true, FirstAttentionNorm = false, HeadTransform = true, Layers = 3 };
+        using (var mixing = new CudaStages(mixed, device, cuda, rows * sequence, cacheFolder, half: half))
+        using (var mixingTwin = new PlainStages(mixed, device, float64, float64))
+        {
+            var scalars = new KernelChecks(mixing, mixingTwin, rows);
+            scalars.Mixing();
+            results.AddRange(scalars.Results);
+        }
+
+        if (cuda.Architecture >= 89 && !half)
         {
             using var narrow = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, float8: true);
             var last = new KernelChecks(narrow, twin, rows);
@@ -122,8 +136,8 @@ public static partial class KernelCheck
             Compare(
                 "cross-entropy", o => { o[0].copy_(logits); fast.CrossEntropy(o[0], labels, o[1], 0.125f, 1e-3f, masked); },
                 o => { o[0].copy_(logits); plain.CrossEntropy(o[0], labels, o[1], 0.125f, 1e-3f, masked); }, Out(masked, v), Stat(masked));
-            Tensor values = Full(1000);
-            Compare("sum", o => fast.Sum(values, o[0], 777, 0.5f), o => plain.Sum(Double(values), o[0], 777, 0.5f), new Output(float32, 1e-4));
+            Tensor values = Full(1000).abs(); // nothing cancels, so the error is that of the sum
+            Compare("sum", o => fast.Sum(values, o[0], 777, 0.5f), o => plain.Sum(Double(values), o[0], 777, 0.5f), new Output(float32, Wide));
             Embedding(dy, v);
             Compare(
                 "position scale gradient", o => fast.PositionScaleGradient(dy, table, o[0], false, _t), o => plain.PositionScaleGradient(Double(dy), Double(table), o[0], false, _t),
@@ -146,6 +160,37 @@ public static partial class KernelCheck
             Compare(
                 $"turn heads backward{what}", o => { o[0].copy_(dqkv); fast.TurnHeadsBackward(qkv, o[0], angles, Scales(kept), _t); },
                 o => { o[0].copy_(dqkv); plain.TurnHeadsBackward(Double(qkv), o[0], Double(angles), Scales(Double(kept)), _t); }, Out(_t, 3 * _s.Hidden));
+        }
+
+        /// <summary>Residual scalars, each layer in its turn, and their learning rate; the head transform's activation; a sum without a norm.</summary>
+        public void Mixing()
+        {
+            int d = _s.Hidden, layers = _s.Layers;
+            Tensor x = Work(_t, d), start = Work(_t, d), dy = Work(_t, d), residual = Full(layers), embedding = Full(layers), before = Full(layers), other = Full(layers);
+            (Tensor x64, Tensor start64, Tensor dy64, Tensor r64, Tensor e64) = (Double(x), Double(start), Double(dy), Double(residual), Double(embedding));
+            Compare("mix", o => fast.Mix(x, start, residual, embedding, o[0], layers - 1, _t), o => plain.Mix(x64, start64, r64, e64, o[0], layers - 1, _t), Out(_t, d));
+            void Backward(Stages stages, Tensor[] o, Tensor from, Tensor stream, Tensor first, Tensor r, Tensor e)
+            {
+                for (int l = layers - 1; l >= 0; l--)
+                {
+                    stages.MixBackward(from, l == 0 ? first : stream, first, r, e, l > 0 ? o[0] : o[1], o[2], l, _t);
+                }
+
+                o[3].copy_(before);
+                o[4].copy_(other);
+                stages.MixGradients(o[3], o[4], accumulate: true);
+                stages.MixGradients(o[5], o[6], accumulate: false);
+            }
+
+            Output sums = new(float32, 1e-3, layers);
+            Compare(
+                "mix backward", o => Backward(fast, o, dy, x, start, residual, embedding), o => Backward(plain, o, dy64, x64, start64, r64, e64),
+                Out(_t, d), Out(_t, d), Out(_t, d), sums, sums, sums, sums);
+            Optimizer(" with scalars", scalarFactor: 5);
+            Compare("gelu", o => fast.Gelu(x, o[0], _t), o => plain.Gelu(x64, o[0], _t), Out(_t, d));
+            Compare("gelu backward", o => fast.GeluBackward(x, dy, o[0], _t), o => plain.GeluBackward(x64, dy64, o[0], _t), Out(_t, d));
+            Compare(
+                "add rows", o => { o[0].copy_(x); fast.AddRows(o[0], dy, _t); }, o => { o[0].copy_(x64); plain.AddRows(o[0], dy64, _t); }, Out(_t, d));
         }
 
         /// <summary>What fine-tuning adds: padding, dropout, the head.</summary>
@@ -195,10 +240,10 @@ public static partial class KernelCheck
                 Compare(
                     name, o => fast.Attention(qkv, length, o[0], o[1], batch, site), o => { plain.Attention(Double(qkv), length, o[0], o[1], batch, site); exact.copy_(o[0]); sums.copy_(o[1]); },
                     Out(rows, d), Stat(batch, _s.Heads, s));
-                (Tensor outB, Tensor sumsF) = (exact.to(bfloat16), sums.to(float32));
+                (Tensor outB, Tensor sumsF) = (exact.to(fast.Working), sums.to(float32));
                 Compare(
                     $"{name} backward", o => fast.AttentionBackward(qkv, length, outB, sumsF, dout, o[0], batch, site),
-                    o => plain.AttentionBackward(Double(qkv), length, exact, sums, Double(dout), o[0], batch, site), new Output(bfloat16, 2e-2, rows, 3 * d));
+                    o => plain.AttentionBackward(Double(qkv), length, exact, sums, Double(dout), o[0], batch, site), new Output(fast.Working, 2e-2, rows, 3 * d));
             }
         }
 
@@ -227,7 +272,7 @@ public static partial class KernelCheck
             }
         }
 
-        private void Optimizer()
+        private void Optimizer(string what = "", double scalarFactor = 1)
         {
             (FlatParameters a, FlatParameters b) = (new(fast, new ParameterLayout(_s)), new(plain, new ParameterLayout(_s)));
             foreach ((Tensor to, Tensor from) in ((Tensor, Tensor)[])[(a.Masters, b.Masters), (a.Gradient, b.Gradient), (a.FirstMoment, b.FirstMoment), (a.SecondMoment, b.SecondMoment)])
@@ -236,15 +281,20 @@ public static partial class KernelCheck
                 from.copy_(ReferenceEquals(to, a.SecondMoment) ? to.abs_() : to);
             }
 
-            var settings = new AdamWSettings(1e-2, 0.9, 0.98, 1e-6, 0.01, 0.5, 3);
+            var settings = new AdamWSettings(1e-2, 0.9, 0.98, 1e-6, 0.01, 0.5, 3) { ScalarFactor = scalarFactor };
             Tensor norm = zeros([], float32, fast.Device), normTwin = zeros([], float64, fast.Device);
             fast.AdamW(a, settings, norm, null);
             plain.AdamW(b, settings, normTwin, null);
-            Record("adamw weights", b.Masters, a.Masters, Wide);
+            Record($"adamw weights{what}", b.Masters, a.Masters, Wide);
             Record("adamw first moment", b.FirstMoment, a.FirstMoment, Wide);
             Record("adamw second moment", b.SecondMoment, a.SecondMoment, Wide);
             Record("adamw working copy", b.Working, a.Working, Narrow);
             Record("adamw norm", normTwin, norm, Wide);
+            if (scalarFactor != 1)
+            {
+                long first = a.Layout.Scalars;
+                Record("adamw scalars", b.Masters.narrow(0, first, b.Layout.Total - first), a.Masters.narrow(0, first, a.Layout.Total - first), Wide);
+            }
         }
 
         /// <summary>One backward pass for each norm, since their shares of the weight gradients are added up together; the last one's dx is kept.</summary>
@@ -288,7 +338,7 @@ public static partial class KernelCheck
 
         private static Tensor Double(Tensor t) => t.to(float64);
 
-        private static Output Out(params long[] size) => new(bfloat16, Narrow, size);
+        private Output Out(params long[] size) => new(fast.Working, Narrow, size);
 
         private static Output Stat(params long[] size) => new(float32, Wide, size);
 

@@ -39,7 +39,7 @@ internal static class KernelLibrary
         for (int i = 0; i < requests.Count; i++)
         {
             KernelRequest r = requests[i];
-            kernels.Add(r.Key, new CudaKernel(r.Name, device.Driver.LoadKernel(images[i], r.Name, r.SharedBytes), r.Threads, r.SharedBytes));
+            kernels.Add(r.Key, new CudaKernel(r.Name, device.Driver.LoadKernel(images[i], r.Name, Math.Min(r.SharedBytes, device.SharedBytes)), r.Threads, r.SharedBytes));
         }
 
         return kernels;
@@ -58,8 +58,9 @@ internal static class KernelLibrary
         Nvrtc compiler = device.Compiler;
         string source = Read(request.Name + ".cu");
         // A GPU newer than the compiler gets PTX of the newest architecture known, which the driver finishes.
-        bool ptx = !compiler.Architectures.Contains(device.Architecture);
-        string architecture = ptx ? $"compute_{compiler.Architectures.Max()}" : $"sm_{device.Architecture}";
+        // So does one that takes the place of an older GPU.
+        bool known = compiler.Architectures.Contains(device.Architecture), ptx = !known || device.Pretends;
+        string architecture = ptx ? $"compute_{(known ? device.Architecture : compiler.Architectures.Max())}" : $"sm_{device.Architecture}";
         List<string> options = [$"--gpu-architecture={architecture}", "--std=c++17", .. request.Macros.Select(m => $"-D{m.Name}={m.Value}")];
         string? path = cacheFolder is null ? null : Path.Combine(cacheFolder, $"{request.Name}-{Hash(compiler.Version, source, options)}.{(ptx ? "ptx" : "cubin")}");
         if (path is not null && File.Exists(path))

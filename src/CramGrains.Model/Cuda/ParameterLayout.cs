@@ -1,6 +1,6 @@
 namespace CramGrains.Model.Cuda;
 
-/// <summary>Where each parameter lies in one flat buffer: matrices and embeddings first (they decay), then norms and the position scale.</summary>
+/// <summary>Where each parameter lies in one flat buffer: matrices and embeddings first (they decay), then norms and the position scale, the residual scalars last.</summary>
 internal sealed class ParameterLayout
 {
     /// <summary>Every parameter starts at a multiple of this many elements, so that all of them can be read 16 bytes at a time.</summary>
@@ -8,7 +8,7 @@ internal sealed class ParameterLayout
 
     private readonly Dictionary<string, Entry> _byName = [];
 
-    /// <param name="s">The encoder.</param>
+    /// <param name="s">The encoder; with a head transform it has no classification head, whose names are the same.</param>
     /// <param name="headWidth">Width of a classification head's dense layer; 0 for no head.</param>
     /// <param name="classes">Outputs of the head.</param>
     public ParameterLayout(EncoderShape s, int headWidth = 0, int classes = 0)
@@ -23,6 +23,11 @@ internal sealed class ParameterLayout
         }
 
         LayerMatrices = (_byName["layers.0.qkv.weight"].Offset, Total);
+        if (s.HeadTransform)
+        {
+            Add("head.dense.weight", s.Hidden, s.Hidden);
+        }
+
         if (headWidth > 0)
         {
             Add(HeadPrefix + "dense.weight", headWidth, s.Hidden);
@@ -37,7 +42,7 @@ internal sealed class ParameterLayout
 
         for (int n = 0; n < s.Norms; n++)
         {
-            string name = n == s.EmbeddingNorm ? "emb_norm" : n == s.FinalNorm ? "final_norm" : $"layers.{n / 2}.norm{(n % 2) + 1}";
+            string name = s.NormName(n);
             Add($"{name}.weight", s.Hidden);
             Add($"{name}.bias", s.Hidden);
             Norms.Add((_byName[$"{name}.weight"], _byName[$"{name}.bias"]));
@@ -47,6 +52,13 @@ internal sealed class ParameterLayout
         {
             Add(HeadPrefix + "dense.bias", headWidth);
             Add(HeadPrefix + "classifier.bias", classes);
+        }
+
+        Scalars = Total;
+        if (s.ResidualScalars)
+        {
+            Add(Modules.CrammedBert.ResidualScalars, s.Layers);
+            Add(Modules.CrammedBert.EmbeddingScalars, s.Layers);
         }
     }
 
@@ -67,6 +79,9 @@ internal sealed class ParameterLayout
 
     /// <summary>Elements before this one take weight decay.</summary>
     public long Decayed { get; }
+
+    /// <summary>Elements from this one on are residual scalars, which may have a learning rate of their own.</summary>
+    public long Scalars { get; }
 
     public Entry this[string name] => _byName[name];
 

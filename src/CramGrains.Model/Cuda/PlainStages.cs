@@ -5,13 +5,15 @@ namespace CramGrains.Model.Cuda;
 /// <summary>The plain twin of every kernel: TorchSharp operations on any device, in any precision. Tests hold it to autograd, and the kernels to it.</summary>
 internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType working, ScalarType master) : Stages(shape, device)
 {
-    private Tensor? _normPartials;
+    private Tensor? _normPartials, _mixPartials;
 
     public override ScalarType Working => working;
 
     public override ScalarType Master => master;
 
     private Tensor NormPartials => _normPartials ??= Allocate(master, Shape.Norms, 2, Shape.Hidden);
+
+    private Tensor MixPartials => _mixPartials ??= Allocate(master, 2, Shape.Layers);
 
     public override void Enter()
     {
@@ -108,7 +110,7 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         to.view(-1).narrow(0, 0, count).copy_(copy.Data.narrow(0, 0, count).view(rows, columns).t().contiguous().view(-1));
     }
 
-    public override void Float8Scale(Float8Scales scales, int gradients, int headroom)
+    public override void Float8Scale(Float8Scales scales, int gradients, int headroom, double keep)
     {
         using var scope = NewDisposeScope();
         double[] largest = scales.Largest.to(float64).cpu().data<double>().ToArray(), now = scales.Scales.to(float64).cpu().data<double>().ToArray();
@@ -122,7 +124,7 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
 
         scales.Scales.copy_(tensor(now));
         scales.Inverses.copy_(1 / tensor(now));
-        scales.Largest.zero_();
+        scales.Largest.copy_(tensor(largest.Select(l => l > 0 && double.IsFinite(l) ? l * keep : 0).ToArray()));
     }
 
     public override void Float8Weights(FlatParameters p, Float8State state)
@@ -130,7 +132,7 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         using var scope = NewDisposeScope();
         Tensor Matrix(ParameterLayout.Entry e) => p.Working.narrow(0, e.Offset, e.Count).view(e.Shape).to(master);
         state.WeightScales.Largest.copy_(stack(state.Entries.Select(e => Matrix(e).abs().max()).ToArray()));
-        Float8Scale(state.WeightScales, state.Entries.Length, 0);
+        Float8Scale(state.WeightScales, state.Entries.Length, 0, keep: 0);
         for (int i = 0; i < state.Entries.Length; i++)
         {
             ParameterLayout.Entry e = state.Entries[i];
@@ -147,6 +149,33 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
     {
         using var scope = NewDisposeScope();
         Add(dw, dy.narrow(0, 0, rows).to(master).t().matmul(x.narrow(0, 0, rows).to(master)), accumulate);
+    }
+
+    public override void Mix(Tensor x, Tensor start, Tensor residual, Tensor embedding, Tensor y, int layer, int rows)
+    {
+        using var scope = NewDisposeScope();
+        y.narrow(0, 0, rows).copy_((x.narrow(0, 0, rows).to(master) * residual[layer]) + (start.narrow(0, 0, rows).to(master) * embedding[layer]));
+    }
+
+    public override void MixBackward(Tensor dy, Tensor x, Tensor start, Tensor residual, Tensor embedding, Tensor dx, Tensor dstart, int layer, int rows)
+    {
+        using var scope = NewDisposeScope();
+        Tensor d = dy.narrow(0, 0, rows).to(master), sum = dstart.narrow(0, 0, rows), share = d * embedding[layer];
+        MixPartials[0, layer] = (d * x.narrow(0, 0, rows).to(master)).sum();
+        MixPartials[1, layer] = (d * start.narrow(0, 0, rows).to(master)).sum();
+        Tensor all = layer == Shape.Layers - 1 ? share : sum.to(master) + share;
+        dx.narrow(0, 0, rows).copy_(layer == 0 ? (d * residual[layer]) + all : d * residual[layer]);
+        if (layer > 0)
+        {
+            sum.copy_(all);
+        }
+    }
+
+    public override void MixGradients(Tensor residual, Tensor embedding, bool accumulate)
+    {
+        using var scope = NewDisposeScope();
+        Add(residual, MixPartials[0], accumulate);
+        Add(embedding, MixPartials[1], accumulate);
     }
 
     public override void TurnHeads(Tensor qkv, Tensor angles, Tensor? scales, int rows)
@@ -231,6 +260,26 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         Tensor cdf = (1 + (gate / Math.Sqrt(2)).erf()) / 2, pdf = (gate.square() / -2).exp() / Math.Sqrt(2 * Math.PI);
         Tensor gradient = Copied(cat([d * gate * cdf, d * value * (cdf + (gate * pdf))], 1), copy);
         du?.narrow(0, 0, rows).copy_(gradient);
+    }
+
+    public override void Gelu(Tensor x, Tensor y, int rows)
+    {
+        using var scope = NewDisposeScope();
+        y.narrow(0, 0, rows).copy_(nn.functional.gelu(x.narrow(0, 0, rows).to(master)));
+    }
+
+    public override void GeluBackward(Tensor x, Tensor dy, Tensor dx, int rows)
+    {
+        using var scope = NewDisposeScope();
+        Tensor v = x.narrow(0, 0, rows).to(master), cdf = (1 + (v / Math.Sqrt(2)).erf()) / 2, pdf = (v.square() / -2).exp() / Math.Sqrt(2 * Math.PI);
+        dx.narrow(0, 0, rows).copy_(dy.narrow(0, 0, rows).to(master) * (cdf + (v * pdf)));
+    }
+
+    public override void AddRows(Tensor x, Tensor y, int rows)
+    {
+        using var scope = NewDisposeScope();
+        Tensor part = x.narrow(0, 0, rows);
+        part.copy_(part.to(master) + y.narrow(0, 0, rows).to(master));
     }
 
     public override void Gather(Tensor x, Tensor positions, Tensor output, int rows)
@@ -325,7 +374,8 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
         Tensor g = norm is not null && s.ClipNorm > 0 ? p.Gradient * (s.ClipNorm / (norm + 1e-6)).clamp_max(1) : p.Gradient;
         float[] now = live is not null ? Floats(live) : [(float)s.LearningRate, (float)(1 - Math.Pow(s.Beta1, s.Step)), (float)(1 - Math.Pow(s.Beta2, s.Step))];
         (double rate, double correction1, double correction2) = (now[0], now[1], now[2]);
-        foreach ((long from, long to) in ((long, long)[])[(0, s.Skipped.From), (s.Skipped.To, p.Layout.Total)])
+        foreach ((long from, long to, double by) in ((long, long, double)[])
+            [(0, s.Skipped.From, 1), (s.Skipped.To, p.Layout.Scalars, 1), (p.Layout.Scalars, p.Layout.Total, s.ScalarFactor)])
         {
             Tensor Part(Tensor flat) => flat.narrow(0, from, to - from);
             (Tensor w, Tensor m, Tensor v, Tensor d) = (Part(p.Masters), Part(p.FirstMoment), Part(p.SecondMoment), Part(g));
@@ -336,7 +386,7 @@ internal sealed class PlainStages(EncoderShape shape, Device device, ScalarType 
                 w.narrow(0, 0, Math.Min(to, p.Layout.Decayed) - from).mul_(1 - (rate * s.WeightDecay));
             }
 
-            w.addcdiv_(m, (v.sqrt() / Math.Sqrt(correction2)) + s.Epsilon, -rate / correction1);
+            w.addcdiv_(m, (v.sqrt() / Math.Sqrt(correction2)) + s.Epsilon, -rate * by / correction1);
         }
 
         RefreshWorking(p);

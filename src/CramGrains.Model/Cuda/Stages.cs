@@ -95,15 +95,25 @@ internal abstract class Stages : IDisposable
     /// <summary>to[columns, rows] = the copy[rows, columns]. Any buffer of enough bytes will do.</summary>
     public abstract void Transpose8(Float8Copy copy, Tensor to, int rows, int columns);
 
-    /// <summary>New scales, powers of two, from the largest magnitudes, which are cleared. The first <paramref name="gradients"/> tensors are e4m3, the others e5m2;
+    /// <summary>New scales, powers of two, from the largest magnitudes, of which the share <paramref name="keep"/> stays for the next time. The first <paramref name="gradients"/> tensors are e4m3, the others e5m2;
     /// <paramref name="headroom"/> binary orders stay free. A tensor of zeros keeps its scale.</summary>
-    public abstract void Float8Scale(Float8Scales scales, int gradients, int headroom);
+    public abstract void Float8Scale(Float8Scales scales, int gradients, int headroom, double keep);
 
     /// <summary>FP8 copies of the working matrices, each with a scale of its own largest magnitude.</summary>
     public abstract void Float8Weights(FlatParameters p, Float8State state);
 
     /// <summary>dw[n, k] (+)= dy[rows, n]^T x[rows, k], in the master type.</summary>
     public abstract void LinearWeightGradient(Tensor dy, Tensor x, Tensor dw, bool accumulate, int rows, int n, int k);
+
+    /// <summary>y[T, D] = residual[layer] * x + embedding[layer] * start</summary>
+    public abstract void Mix(Tensor x, Tensor start, Tensor residual, Tensor embedding, Tensor y, int layer, int rows);
+
+    /// <summary>Its gradient, layers from the last to the first: dx = residual[layer] * dy (dx may be dy), and dstart adds up embedding[layer] * dy; at layer 0, whose
+    /// x is the start, dx takes all of dstart up. The scalars' gradients wait.</summary>
+    public abstract void MixBackward(Tensor dy, Tensor x, Tensor start, Tensor residual, Tensor embedding, Tensor dx, Tensor dstart, int layer, int rows);
+
+    /// <summary>Moves the scalars' waiting gradients into <c>[L]</c> each, adding where <paramref name="accumulate"/>.</summary>
+    public abstract void MixGradients(Tensor residual, Tensor embedding, bool accumulate);
 
     /// <summary>Queries and keys in place, as the shape says: divided by their root mean square, turned by their position. <paramref name="angles"/> is
     /// [2, S of the shape, K/2], cosine and sine; <paramref name="scales"/> [T, 2, H] keeps what a vector was multiplied by (null without norm).</summary>
@@ -123,6 +133,15 @@ internal abstract class Stages : IDisposable
 
     /// <summary>Gradient of the gated unit; du may be u.</summary>
     public abstract void GegluBackward(Tensor u, Tensor dy, Tensor? du, int rows, Float8Copy? copy = null);
+
+    /// <summary>y = gelu(x), <c>[rows, D]</c>.</summary>
+    public abstract void Gelu(Tensor x, Tensor y, int rows);
+
+    /// <summary>Its gradient; dx may be dy.</summary>
+    public abstract void GeluBackward(Tensor x, Tensor dy, Tensor dx, int rows);
+
+    /// <summary>x += y, <c>[rows, D]</c>.</summary>
+    public abstract void AddRows(Tensor x, Tensor y, int rows);
 
     /// <summary>out[i] = x[positions[i]], zero where the position is -1.</summary>
     public abstract void Gather(Tensor x, Tensor positions, Tensor output, int rows);
@@ -184,6 +203,9 @@ internal readonly record struct AdamWSettings(double LearningRate, double Beta1,
 {
     /// <summary>Elements [from, to) that another optimizer steps.</summary>
     public (long From, long To) Skipped { get; init; }
+
+    /// <summary>What the learning rate of residual scalars is multiplied by.</summary>
+    public double ScalarFactor { get; init; } = 1;
 }
 
 /// <summary>One fine-tuning's or run's dropout: a counter-based stream (Philox) whose key and step lie in device memory.</summary>

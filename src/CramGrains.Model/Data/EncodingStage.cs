@@ -13,8 +13,8 @@ internal sealed class EncodingStage(CorpusRecipe recipe, WordPieceEncoder encode
     public const string HeldOutSpool = "heldout.spool";
 
     private readonly ContaminationTally _tally = new();
-    private readonly RowPacker _trainingPacker = new(recipe.Packing, recipe.SequenceLength);
-    private readonly RowPacker _heldOutPacker = new(recipe.Packing, recipe.SequenceLength);
+    private readonly RowPacker _trainingPacker = new(recipe.Packing, recipe.SequenceLength, recipe.PairFraction ?? 0);
+    private readonly RowPacker _heldOutPacker = new(recipe.Packing, recipe.SequenceLength, recipe.PairFraction ?? 0);
 
     public int TokenBytes { get; } = encoder.VocabularySize <= 1 << 16 ? sizeof(ushort) : sizeof(int);
 

@@ -3,12 +3,12 @@ using CramGrains.Model.Text;
 
 namespace CramGrains.Model.Data;
 
-/// <summary>Masks a fixed number of positions of a microbatch, shared out over its rows by their tokens; never [PAD]. Reuses its buffers.</summary>
+/// <summary>Masks a fixed number of positions of a microbatch, shared out over its rows by their tokens; never [PAD], and where only text is masked, neither [CLS] nor [SEP]. Reuses its buffers.</summary>
 /// <remarks>
 /// Full rows get exactly the same number each, as in the reference; where rows are padded, each gets its part, so that the number
 /// over the microbatch, and with it every shape, stays fixed. Differs: the reference draws positions by sorting random numbers with ties.
 /// </remarks>
-internal sealed class Masker(MaskingKind masking, int vocabularySize, int sequenceLength)
+internal sealed class Masker(MaskingKind masking, int vocabularySize, int sequenceLength, bool textOnly = false)
 {
     private readonly int[] _candidates = new int[sequenceLength];
 
@@ -19,7 +19,7 @@ internal sealed class Masker(MaskingKind masking, int vocabularySize, int sequen
     public void Mask(MaskedMicrobatch microbatch, int count, CounterRandom random)
     {
         var ids = microbatch.Ids;
-        var tokens = ids.Length - ids.AsSpan().Count(SpecialTokens.Pad);
+        var tokens = ids.Length - (textOnly ? SpecialTokens.CountFrame(ids) : ids.AsSpan().Count(SpecialTokens.Pad));
         count = Math.Min(count, tokens);
         var (tokensBefore, masked) = (0L, 0);
         for (var row = 0; row < microbatch.Rows; row++)
@@ -29,7 +29,7 @@ internal sealed class Masker(MaskingKind masking, int vocabularySize, int sequen
             for (var i = first; i < first + sequenceLength; i++)
             {
                 _candidates[candidates] = i;
-                candidates += ids[i] == SpecialTokens.Pad ? 0 : 1;
+                candidates += (textOnly ? SpecialTokens.IsFrame(ids[i]) : ids[i] == SpecialTokens.Pad) ? 0 : 1;
             }
 
             // Cumulative rounding: the parts add up to count exactly.

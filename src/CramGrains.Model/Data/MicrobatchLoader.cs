@@ -24,8 +24,9 @@ public sealed class MicrobatchLoader : IMicrobatchSource
     /// <param name="microbatchRows">Rows per microbatch (B).</param>
     /// <param name="seed">The recipe's seed.</param>
     /// <param name="masking">What replaces a masked token.</param>
+    /// <param name="textOnly">Masks neither [CLS] nor [SEP]; see <see cref="CorpusRecipe.MasksTextOnly"/>.</param>
     /// <exception cref="CorpusException">There are fewer rows than a microbatch holds.</exception>
-    public MicrobatchLoader(ITokenRows rows, int vocabularySize, int microbatchRows, long seed, MaskingKind masking)
+    public MicrobatchLoader(ITokenRows rows, int vocabularySize, int microbatchRows, long seed, MaskingKind masking, bool textOnly = false)
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentOutOfRangeException.ThrowIfLessThan(microbatchRows, 1);
@@ -38,7 +39,7 @@ public sealed class MicrobatchLoader : IMicrobatchSource
 
         (_rows, _seed, MicrobatchRows) = (rows, seed, microbatchRows);
         _maskStream = CounterRandom.StreamKey(seed, "mask");
-        _masker = new Masker(masking, vocabularySize, rows.SequenceLength);
+        _masker = new Masker(masking, vocabularySize, rows.SequenceLength, textOnly);
     }
 
     /// <summary>Rows per microbatch (B).</summary>

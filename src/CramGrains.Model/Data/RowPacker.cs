@@ -10,12 +10,13 @@ namespace CramGrains.Model.Data;
 internal sealed record PackerState(int[] Row, int DocumentsInGroup, long DroppedTokens);
 
 /// <summary>Cuts documents into rows of S tokens. Not thread-safe; documents come in order.</summary>
-internal sealed class RowPacker(RowPacking packing, int sequenceLength)
+internal sealed class RowPacker(RowPacking packing, int sequenceLength, double pairFraction = 0)
 {
     /// <summary>The reference tokenises and cuts this many documents at a time (pretraining_preparation.py, <c>map_setup</c>).</summary>
     public const int ReferenceGroupDocuments = 1024;
 
     private readonly int[] _row = new int[sequenceLength];
+    private readonly RowFramer _framer = new(sequenceLength, pairFraction);
     private int _filled;
     private int _documentsInGroup;
 
@@ -36,6 +37,20 @@ internal sealed class RowPacker(RowPacking packing, int sequenceLength)
             return;
         }
 
+        if (packing == RowPacking.Framed)
+        {
+            if (ids.Length >= _framer.Body)
+            {
+                DroppedTokens += _framer.Cut(ids, sink);
+            }
+            else
+            {
+                Join(ids, sink);
+            }
+
+            return;
+        }
+
         if (!ids.IsEmpty)
         {
             Append(ids, sink);
@@ -51,7 +66,7 @@ internal sealed class RowPacker(RowPacking packing, int sequenceLength)
     /// <summary>Drops the incomplete row at the end of the documents or of a group.</summary>
     public void Complete()
     {
-        DroppedTokens += _filled;
+        DroppedTokens += packing == RowPacking.Framed ? _filled - SpecialTokens.CountFrame(_row.AsSpan(0, _filled)) : _filled;
         _filled = 0;
         _documentsInGroup = 0;
     }
@@ -76,6 +91,37 @@ internal sealed class RowPacker(RowPacking packing, int sequenceLength)
             {
                 sink(_row);
                 _filled = 0;
+            }
+        }
+    }
+
+    /// <summary>Puts a short document after the one before it, <c>[SEP]</c> between them; what the row's end cuts off begins the next row, if it is worth it.</summary>
+    private void Join(ReadOnlySpan<int> ids, RowSink sink)
+    {
+        while (!ids.IsEmpty)
+        {
+            if (_filled == 0)
+            {
+                _row[_filled++] = SpecialTokens.Classify;
+            }
+
+            // One place is kept for the separator; where no other is left, the row ends with two of them.
+            var taken = Math.Min(ids.Length, sequenceLength - 1 - _filled);
+            ids[..taken].CopyTo(_row.AsSpan(_filled));
+            _filled += taken;
+            _row[_filled++] = SpecialTokens.Separator;
+            ids = ids[taken..];
+            if (_filled < sequenceLength)
+            {
+                return;
+            }
+
+            sink(_row);
+            _filled = 0;
+            if (taken > 0 && ids.Length < _framer.ShortestPart)
+            {
+                DroppedTokens += ids.Length;
+                return;
             }
         }
     }

@@ -12,6 +12,7 @@ internal sealed class FineTuningOptimizer : IDisposable
     private readonly Tensor[] _gradients;
     private readonly AdamW _adamW;
     private readonly double _peak;
+    private readonly LossScale? _lossScale;
     private long _steps;
 
     public FineTuningOptimizer(FineTuningRecipe recipe, CrammedBert bert, ClassificationHead head)
@@ -20,13 +21,29 @@ internal sealed class FineTuningOptimizer : IDisposable
         _parameters = [.. PlainFineTuningEngine.Weights(bert, head).Where(named => !IsPretrainingHead(named.Key)).Select(named => Attach(named.Key, named.Value))];
         _gradients = [.. _parameters.Select(parameter => parameter.Gradient)];
         _peak = recipe.LearningRate;
+        _lossScale = bert.ComputeType == ScalarType.Float16 ? new() : null;
         _adamW = new(_parameters, new(OptimizerKind.AdamW, _peak, recipe.Beta1, recipe.Beta2, recipe.Epsilon, recipe.WeightDecay));
     }
 
-    /// <summary>Applies and clears the gradients.</summary>
+    /// <summary>What a loss is multiplied by before its gradients are taken: 1 but for float16.</summary>
+    public double LossFactor => _lossScale?.Value ?? 1;
+
+    /// <summary>Applies and clears the gradients; with float16, those that overflowed are only cleared.</summary>
     public void Step(double learningRate)
     {
         using var frozen = no_grad();
+        if (_lossScale is not null)
+        {
+            using var norm = MultiTensor.GlobalNorm(_gradients);
+            if (_lossScale.Settle(norm) is not { } factor)
+            {
+                MultiTensor.Zero(_gradients);
+                return;
+            }
+
+            MultiTensor.Scale(_gradients, factor);
+        }
+
         _adamW.Step(++_steps, learningRate / _peak);
         MultiTensor.Zero(_gradients);
     }
@@ -34,6 +51,7 @@ internal sealed class FineTuningOptimizer : IDisposable
     public void Dispose()
     {
         _adamW.Dispose();
+        _lossScale?.Dispose();
         foreach (var parameter in _parameters)
         {
             parameter.Value.Dispose();

@@ -17,11 +17,12 @@ public static class GlueProtocol
     /// <param name="progress">Progress and notes of each.</param>
     /// <param name="done">Told of each as it ends, before the model is disposed; may keep it.</param>
     /// <param name="cancellation">Asked before every step.</param>
+    /// <param name="cacheFolder">Where the fast engine keeps what it compiled; null keeps nothing, and every fine-tuning compiles.</param>
     /// <exception cref="ArgumentException">The weights do not fit the architecture or the vocabulary.</exception>
     /// <exception cref="NonFiniteFineTuningLossException">The loss stopped being a number.</exception>
     public static void Run(
         FineTuningRecipe recipe, PretrainedEncoder model, GlueData data, IEnumerable<int> seeds, Device device, IProgress<TrainingEvent>? progress,
-        Action<FineTuningResult, FineTunedModel> done, CancellationToken cancellation)
+        Action<FineTuningResult, FineTunedModel> done, CancellationToken cancellation, string? cacheFolder = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(seeds);
@@ -29,7 +30,7 @@ public static class GlueProtocol
         foreach (int seed in seeds)
         {
             var (result, tuned) = FineTuner.Train(
-                recipe, model.Architecture, model.Weights, model.TextEncoder, data, seed, device, progress, cancellation, pairSeparators: model.PairSeparators);
+                recipe, model.Architecture, model.Weights, model.TextEncoder, data, seed, device, progress, cancellation, pairSeparators: model.PairSeparators, cacheFolder: cacheFolder);
             using (tuned)
             {
                 done(result, tuned);

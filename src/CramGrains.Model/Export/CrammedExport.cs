@@ -43,6 +43,7 @@ internal static class CrammedExport
             ["first_attention_norm"] = shape.FirstAttentionNorm,
             ["final_norm"] = shape.FinalNorm,
             ["query_key_norm"] = shape.QueryKeyNorm,
+            ["residual_scalars"] = shape.ResidualScalars,
             ["tie_word_embeddings"] = shape.TieEmbeddings,
             ["head_transform"] = shape.HeadTransform,
             ["decoder_bias"] = shape.DecoderBias,

@@ -32,7 +32,8 @@ internal static class CrammedImport
             QueryKeyNorm: config.Flag("query_key_norm", false),
             InitializationStd: config.Number("initializer_range", 0.02),
             FirstAttentionNorm: config.Flag("first_attention_norm", true),
-            SegmentTypes: config.Integer("type_vocab_size"));
+            SegmentTypes: config.Integer("type_vocab_size"),
+            ResidualScalars: config.Flag("residual_scalars", false));
         var vocabulary = ImportedVocabulary.Read(folder);
         var source = new TensorSource(Path.Combine(folder, "model.safetensors"), tensors);
         int maximumLength = config.Integer("max_position_embeddings");

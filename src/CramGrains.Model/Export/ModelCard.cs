@@ -100,6 +100,7 @@ public sealed record ModelCard(
             Line("| | |");
             Line("| --- | --- |");
             Row("Parameters", ModelCost.Parameters(exported.Architecture, exported.EmbeddingRows, exported.MaximumLength).ToString("N0", CultureInfo.InvariantCulture));
+            Row("Track", Recipe is null ? null : PaperTrack.Of(Recipe));
             Row("Budget", Recipe is null ? null : Budget(Recipe));
             Row("Training time used", TrainingHours is { } hours ? Invariant($"{hours:0.###} h") : null);
             Row("Tokens seen", TokensSeen?.ToString("N0", CultureInfo.InvariantCulture));

@@ -39,6 +39,7 @@ internal static class NativeClasses
         Need(shape.EmbeddingNorm, "embedding_norm", "true", shape.EmbeddingNorm);
         Need(shape.HeadTransform, "head_transform", "true", shape.HeadTransform);
         Need(!shape.QueryKeyNorm, "query_key_norm", "false", shape.QueryKeyNorm);
+        Need(!shape.ResidualScalars, "residual_scalars", "false", shape.ResidualScalars);
         return obstacles;
 
         void Need(bool holds, string key, string expected, object got)

@@ -18,6 +18,8 @@ internal static class WeightShapes
         Add(shape.Positions == PositionKind.ScaledSinusoidal, "pos_scale", 1);
         Add(shape.Positions == PositionKind.Learned, "positions.weight", maximumLength, d);
         Add(shape.SegmentTypes > 0, "segments.weight", shape.SegmentTypes, d);
+        Add(shape.ResidualScalars, Modules.CrammedBert.ResidualScalars, shape.Layers);
+        Add(shape.ResidualScalars, Modules.CrammedBert.EmbeddingScalars, shape.Layers);
         Norm(shape.EmbeddingNorm, "emb_norm");
         for (int layer = 0; layer < shape.Layers; layer++)
         {

@@ -16,6 +16,9 @@ namespace CramGrains.Model.Modules;
 /// </remarks>
 public sealed class CrammedBert : nn.Module
 {
+    /// <summary>Names of the residual scalars, <c>[L] float32</c> each: what multiplies the stream, and what multiplies the embeddings.</summary>
+    internal const string ResidualScalars = "residual_scalars", EmbeddingScalars = "embedding_scalars";
+
     private readonly ArchitectureRecipe _architecture;
 
     [ComponentName(Name = "word")]
@@ -32,6 +35,12 @@ public sealed class CrammedBert : nn.Module
 
     [ComponentName(Name = "emb_norm")]
     private readonly Normalization? _embeddingNorm;
+
+    [ComponentName(Name = ResidualScalars)]
+    private readonly Parameter? _residualScalars;
+
+    [ComponentName(Name = EmbeddingScalars)]
+    private readonly Parameter? _embeddingScalars;
 
     [ComponentName(Name = "layers")]
     private readonly ModuleList<EncoderLayer> _layers;
@@ -87,6 +96,11 @@ public sealed class CrammedBert : nn.Module
             _segments.weight = initial.Matrix(architecture.SegmentTypes, d, initial.InputStd);
         }
 
+        if (architecture.ResidualScalars)
+        {
+            (_residualScalars, _embeddingScalars) = (new Parameter(ones(architecture.Layers)), new Parameter(zeros(architecture.Layers)));
+        }
+
         _embeddingNorm = architecture.EmbeddingNorm ? new(architecture) : null;
         _layers = nn.ModuleList(Enumerable.Range(0, architecture.Layers).Select(layer => new EncoderLayer(architecture, initial, layer == 0)).ToArray());
         _finalNorm = architecture.FinalNorm ? new(architecture) : null;
@@ -132,9 +146,10 @@ public sealed class CrammedBert : nn.Module
         x = EncoderLayer.Drop(x, dropout);
         var mask = attentionMask?.unsqueeze(1).unsqueeze(1); // [B, 1, 1, S]
         var rotary = RotaryTable(s, ids.device);
-        foreach (var layer in _layers)
+        var start = x;
+        foreach (var (index, layer) in _layers.Index())
         {
-            x = layer.Forward(x, mask, rotary, dropout);
+            x = layer.Forward(Mix(x, start, index), mask, rotary, dropout);
         }
 
         return _finalNorm?.forward(x) ?? x;
@@ -180,6 +195,13 @@ public sealed class CrammedBert : nn.Module
 
         base.Dispose(disposing);
     }
+
+    /// <summary>Whether a parameter is one of the residual scalars, by its name.</summary>
+    internal static bool IsScalar(string name) => name is ResidualScalars or EmbeddingScalars;
+
+    /// <summary>A layer's input of the stream and of the embeddings, in float32, so that the scalars' gradients are too.</summary>
+    private Tensor Mix(Tensor x, Tensor start, int layer) => _residualScalars is null ? x
+        : ((_residualScalars[layer] * x.to(ScalarType.Float32)) + (_embeddingScalars![layer] * start.to(ScalarType.Float32))).to(ComputeType); // [B, S, D]
 
     private Tensor Embed(Tensor ids, Tensor? segments)
     {

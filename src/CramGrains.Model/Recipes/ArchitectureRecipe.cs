@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace CramGrains.Model.Recipes;
 
 /// <summary>The encoder's shape. The defaults are the crammed BERT of the paper (final recipe): pre-norm, no biases, GELU-gated feed-forward.</summary>
@@ -24,6 +26,7 @@ namespace CramGrains.Model.Recipes;
 /// <param name="ZeroInitializeOutputs">Attention output and second feed-forward matrix start at zero.</param>
 /// <param name="FirstAttentionNorm">A norm before the first layer's attention; ModernBERT leaves it out, because the embeddings have just been normed.</param>
 /// <param name="SegmentTypes">Rows of a learned table of segments (sentence A, sentence B), as the original BERT has; 0 has none.</param>
+/// <param name="ResidualScalars">Two learned scalars a layer: its input is the first times the stream plus the second times the embeddings as they entered the first layer; they start at 1 and 0.</param>
 public sealed record ArchitectureRecipe(
     int Layers,
     int HiddenSize,
@@ -47,7 +50,8 @@ public sealed record ArchitectureRecipe(
     double InitializationStd = ArchitectureRecipe.DefaultInitializationStd,
     bool ZeroInitializeOutputs = false,
     bool FirstAttentionNorm = true,
-    int SegmentTypes = 0)
+    int SegmentTypes = 0,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool ResidualScalars = false)
 {
     /// <summary>The standard deviation of the original BERT.</summary>
     internal const double DefaultInitializationStd = 0.02;

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace CramGrains.Model.Recipes;
 
 /// <summary>What text is read, how it is normalised, tokenised and cut into rows. Its canonical JSON plus the content of the sources names the corpus.</summary>
@@ -14,6 +16,7 @@ namespace CramGrains.Model.Recipes;
 /// <param name="Decontamination">What happens to documents that hold GLUE sentences, where the GLUE files are given.</param>
 /// <param name="NearDuplicates">Leaves out documents that nearly repeat an earlier one; null keeps them.</param>
 /// <param name="RepeatedText">Cuts out stretches of text that stand in the corpus before; null keeps them.</param>
+/// <param name="PairFraction">Fraction of the rows cut inside documents that are pairs of consecutive segments, with <see cref="RowPacking.Framed"/>; null means none.</param>
 public sealed record CorpusRecipe(
     IReadOnlyList<CorpusSource> Sources,
     TextNormalizerKind Normalizer,
@@ -27,7 +30,17 @@ public sealed record CorpusRecipe(
     RowPacking Packing = RowPacking.Continuous,
     DecontaminationMode Decontamination = DecontaminationMode.Remove,
     NearDuplicateRecipe? NearDuplicates = null,
-    RepeatedTextRecipe? RepeatedText = null);
+    RepeatedTextRecipe? RepeatedText = null,
+    double? PairFraction = null)
+{
+    /// <summary>Rows begin with [CLS] and end with [SEP], as in fine-tuning.</summary>
+    [JsonIgnore]
+    public bool StartsWithClassify => Packing is RowPacking.WithinDocument or RowPacking.Framed;
+
+    /// <summary>[CLS] and [SEP] are never masked. Older packings mask them like the reference, and go on doing so: what is masked is part of a run.</summary>
+    [JsonIgnore]
+    public bool MasksTextOnly => Packing == RowPacking.Framed;
+}
 
 /// <summary>One source of raw text. Files may be compressed (.gz, .zst, .bz2, .xz), whatever their kind but Parquet.</summary>
 /// <param name="Kind">How <paramref name="Path"/> is read.</param>
@@ -134,6 +147,10 @@ public enum RowPacking
 
     /// <summary>Rows start with [CLS], end with [SEP] and never cross a document; short tails are padded or dropped.</summary>
     WithinDocument = 3,
+
+    /// <summary>Full rows as fine-tuning has them, <c>[CLS] a [SEP]</c> or <c>[CLS] a [SEP] b [SEP]</c>, cut inside documents of a row or more; documents shorter
+    /// than a row are joined with their neighbours, <c>[SEP]</c> after each. Nothing is padded, and only text is masked.</summary>
+    Framed = 4,
 }
 
 /// <summary>What happens to documents that hold sentences of GLUE.</summary>

@@ -17,6 +17,8 @@ namespace CramGrains.Model.Recipes;
 /// <param name="BudgetTokens">Training tokens allowed (positions read, masked or not).</param>
 /// <param name="BudgetExaflop">Training compute allowed, in 1e18 model FLOPs (paper's count, see <see cref="Training"/>).</param>
 /// <param name="Description">One sentence for people.</param>
+/// <param name="Track">What it competes in: <c>paper</c> claims the paper's rules, which are then checked (<see cref="PaperTrack"/>); any other name is a track of its
+/// own; null claims nothing, and counts as the paper's where it bends no rule.</param>
 public sealed record Recipe(
     string Name,
     int Seed,
@@ -29,7 +31,8 @@ public sealed record Recipe(
     double? BudgetHours = null,
     long? BudgetTokens = null,
     double? BudgetExaflop = null,
-    string Description = "");
+    string Description = "",
+    string? Track = null);
 
 /// <summary>How often the held-out loss is measured: same rows, same masks, always at 15 % masked, so that recipes can be compared.</summary>
 /// <param name="Rows">Rows of the held-out part that are evaluated, 1 or more; fewer when the corpus holds fewer.</param>

@@ -75,7 +75,8 @@ public static class RecipeLoader
         };
     }
 
-    private static JsonObject? Parse(string json, string origin, List<string> problems)
+    /// <summary>The text as one JSON object without keys given twice; null with problems.</summary>
+    internal static JsonObject? Parse(string json, string origin, List<string> problems)
     {
         try
         {
@@ -94,7 +95,7 @@ public static class RecipeLoader
         catch (JsonException error)
         {
             string cause = error.Message.Split(" LineNumber:", 2)[0].TrimEnd('.');
-            problems.Add($"{origin}: line {error.LineNumber + 1}: not valid JSON: {cause}. Recipes take no comments and no trailing commas.");
+            problems.Add($"{origin}: line {error.LineNumber + 1}: not valid JSON: {cause}. It takes no comments and no trailing commas.");
         }
 
         return null;

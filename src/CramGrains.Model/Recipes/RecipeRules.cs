@@ -15,7 +15,8 @@ internal static partial class RecipeRules
         Training(recipe.Training, rules);
         Optimizer(recipe.Training.Optimizer, rules);
         Schedule(recipe.Training.Schedule, rules);
-        FineTuning(recipe.FineTuning, rules);
+        FineTuning(recipe.FineTuning, rules, recipe.Track is null ? PaperTrack.MostEpochs : 10_000);
+        Track(recipe, rules);
         Together(recipe, rules);
         return rules.Problems;
     }
@@ -24,14 +25,13 @@ internal static partial class RecipeRules
     public static IReadOnlyList<string> Problems(FineTuningRecipe tuning)
     {
         var rules = new Collector();
-        FineTuning(tuning, rules);
+        FineTuning(tuning, rules, PaperTrack.MostEpochs);
         return rules.Problems;
     }
 
     private static void Run(Recipe recipe, Collector rules)
     {
-        bool named = recipe.Name.Length is > 0 and <= 64 && recipe.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
-        rules.Check(named, "name", "must be 1 to 64 letters, digits, '.', '_' or '-'", $"\"{recipe.Name}\"");
+        rules.Check(IsName(recipe.Name), "name", "must be 1 to 64 letters, digits, '.', '_' or '-'", $"\"{recipe.Name}\"");
         rules.AtLeast("seed", recipe.Seed, 0);
 
         int budgets = (recipe.BudgetHours is null ? 0 : 1) + (recipe.BudgetTokens is null ? 0 : 1) + (recipe.BudgetExaflop is null ? 0 : 1);
@@ -48,6 +48,19 @@ internal static partial class RecipeRules
         rules.Within("checkpoints.keep", recipe.Checkpoints.Keep, 2, 10_000, "Keep 2 or more, so that a torn checkpoint has one before it.");
     }
 
+    private static void Track(Recipe recipe, Collector rules)
+    {
+        rules.Check(recipe.Track is null || IsName(recipe.Track), "track", "must be 1 to 64 letters, digits, '.', '_' or '-'", $"\"{recipe.Track}\"");
+        foreach (BentRule bent in recipe.Track == PaperTrack.Name ? PaperTrack.Bent(recipe) : [])
+        {
+            rules.Check(
+                false, "track", $"cannot be {PaperTrack.Name} under its rule {bent.Rule}: {bent.Statement}", bent.Got,
+                $"{bent.Advice}, or name another track, for example --set track=my-track.");
+        }
+    }
+
+    private static bool IsName(string text) => text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
+
     private static void Corpus(CorpusRecipe corpus, Collector rules)
     {
         rules.Check(corpus.Sources.Count > 0, "corpus.sources", "must name at least one source", "none");
@@ -58,6 +71,8 @@ internal static partial class RecipeRules
 
         rules.Within("corpus.vocabulary_size", corpus.VocabularySize, 32, 1_048_576, "Up to 65,536 ids take two bytes each, more take four.");
         rules.Within("corpus.sequence_length", corpus.SequenceLength, 8, 8192);
+        rules.Within("corpus.pair_fraction", corpus.PairFraction ?? 0, 0, 1);
+        rules.Check(corpus.PairFraction is null || corpus.Packing == RowPacking.Framed, "corpus.pair_fraction", "goes with packing framed alone", Text(corpus.PairFraction ?? 0), "Set corpus.packing to framed, or leave it out.");
         rules.Above("corpus.held_out_fraction", corpus.HeldOutFraction, 0, 0.5);
         rules.AtLeast("corpus.minimum_document_characters", corpus.MinimumDocumentCharacters, 0);
         rules.AtLeast("corpus.maximum_documents", corpus.MaximumDocuments ?? 1, 1);
@@ -162,6 +177,13 @@ internal static partial class RecipeRules
         rules.Check(
             training.BatchRampSteps is null || training.BatchRampFraction == 0, "training.batch_ramp_steps", "cannot go with a training.batch_ramp_fraction above 0",
             $"{training.BatchRampSteps} beside {Text(training.BatchRampFraction)}", "Set one of the ramps, and batch_ramp_fraction to 0 for the other.");
+        int start = training.BatchSizeStart ?? training.MicrobatchSize;
+        rules.Check(
+            training.BatchSizeStart is null || training.MicrobatchSize < 1 || (start >= 1 && start % training.MicrobatchSize == 0 && start <= training.BatchSize),
+            "training.batch_size_start", $"must be a multiple of training.microbatch_size ({training.MicrobatchSize}), at most training.batch_size ({training.BatchSize})", $"{start}");
+        rules.Check(
+            training.BatchSizeStart is null || training.BatchRampFraction != 0 || training.BatchRampSteps is not null, "training.batch_size_start",
+            "needs a ramp that starts from it", $"{start} without one", "Set training.batch_ramp_fraction or training.batch_ramp_steps, or leave it out.");
         rules.Within("training.gradient_clip_norm", training.GradientClipNorm, 0, 1e9);
         rules.Within("training.z_loss", training.ZLoss, 0, 1);
     }
@@ -176,10 +198,33 @@ internal static partial class RecipeRules
         rules.Above("training.optimizer.muon_learning_rate", optimizer.MuonLearningRate ?? 1, 0, 10);
         rules.From("training.optimizer.muon_momentum", optimizer.MuonMomentum, 0, 1);
         rules.Within("training.optimizer.muon_weight_decay", optimizer.MuonWeightDecay, 0, 10);
-        bool muon = optimizer.Kind == OptimizerKind.Muon;
+        bool muon = optimizer.UsesMuon;
+        string kind = System.Text.Json.JsonNamingPolicy.KebabCaseLower.ConvertName(optimizer.Kind.ToString());
         rules.Check(
             muon == optimizer.MuonLearningRate is not null, "training.optimizer.muon_learning_rate",
-            muon ? "is needed with kind muon" : "must be absent with kind adam-w", optimizer.MuonLearningRate is { } rate ? Text(rate) : "nothing");
+            muon ? $"is needed with kind {kind}" : "must be absent with kind adam-w", optimizer.MuonLearningRate is { } rate ? Text(rate) : "nothing");
+        Muon(optimizer, muon, kind, rules);
+    }
+
+    private static void Muon(OptimizerRecipe optimizer, bool muon, string kind, Collector rules)
+    {
+        const string Path = "training.optimizer.muon_";
+        rules.From($"{Path}momentum_start", optimizer.MuonMomentumStart ?? 0, 0, 1);
+        rules.Within($"{Path}momentum_steps", optimizer.MuonMomentumSteps ?? 1, 1, 1e9);
+        rules.Check(
+            optimizer.MuonMomentumStart is null == optimizer.MuonMomentumSteps is null, $"{Path}momentum_start", $"goes with {Path}momentum_steps",
+            optimizer.MuonMomentumStart is null ? "the steps alone" : "the start alone", "Give both, for example 0.85 and 300, or neither.");
+        rules.Check(
+            optimizer.MuonMomentumStart is not { } start || start <= optimizer.MuonMomentum, $"{Path}momentum_start", $"must be at most {Path}momentum ({Text(optimizer.MuonMomentum)})",
+            Text(optimizer.MuonMomentumStart ?? 0));
+        rules.From("training.optimizer.nor_muon_beta2", optimizer.NorMuonBeta2 ?? 0, 0, 1);
+        rules.Check(
+            optimizer.NorMuonBeta2 is null || optimizer.Kind == OptimizerKind.NorMuon, "training.optimizer.nor_muon_beta2", "goes with kind nor-muon alone", $"kind {kind}");
+        foreach (var (given, key) in (ReadOnlySpan<(bool, string)>)
+            [(optimizer.MuonMomentumStart is not null, "momentum_start"), (optimizer.MuonCautiousDecay, "cautious_decay"), (optimizer.MuonDecayFollowsSchedule, "decay_follows_schedule")])
+        {
+            rules.Check(muon || !given, $"{Path}{key}", "goes with kinds muon and nor-muon alone", $"kind {kind}");
+        }
     }
 
     private static void Schedule(ScheduleRecipe schedule, Collector rules)
@@ -203,13 +248,13 @@ internal static partial class RecipeRules
             "0");
     }
 
-    private static void FineTuning(FineTuningRecipe tuning, Collector rules)
+    private static void FineTuning(FineTuningRecipe tuning, Collector rules, int mostEpochs)
     {
         rules.Check(tuning.Tasks.Distinct().Count() == tuning.Tasks.Count, "fine_tuning.tasks", "must name each task once", "a task twice");
         rules.Within("fine_tuning.seeds", tuning.Seeds, 1, 1000);
         rules.Within("fine_tuning.batch_size", tuning.BatchSize, 1, 65_536);
         rules.Above("fine_tuning.learning_rate", tuning.LearningRate, 0, 1);
-        rules.Within("fine_tuning.epochs", tuning.Epochs, 1, 5, "The paper's rules allow at most 5.");
+        rules.Within("fine_tuning.epochs", tuning.Epochs, 1, mostEpochs, mostEpochs == PaperTrack.MostEpochs ? "The paper's rules allow at most 5." : "");
         rules.From("fine_tuning.warmup_fraction", tuning.WarmupFraction, 0, 1);
         rules.From("fine_tuning.dropout", tuning.Dropout, 0, 1);
         rules.Within("fine_tuning.maximum_length", tuning.MaximumLength, 8, 8192);
@@ -227,6 +272,11 @@ internal static partial class RecipeRules
             recipe.Architecture.Positions != PositionKind.Learned || recipe.FineTuning.MaximumLength <= recipe.Corpus.SequenceLength,
             "fine_tuning.maximum_length", $"must be at most corpus.sequence_length ({recipe.Corpus.SequenceLength}) with learned positions, which end there",
             $"{recipe.FineTuning.MaximumLength}");
+        double? scalarRate = recipe.Training.Optimizer.ScalarLearningRate;
+        rules.Above("training.optimizer.scalar_learning_rate", scalarRate ?? 1, 0, 10);
+        rules.Check(
+            scalarRate is null || recipe.Architecture.ResidualScalars, "training.optimizer.scalar_learning_rate", "goes with architecture.residual_scalars alone", Text(scalarRate ?? 0),
+            "Set architecture.residual_scalars to true, or leave it out.");
         double masked = (recipe.Training.MaskFractionEnd ?? recipe.Training.MaskFraction) * recipe.Training.MicrobatchSize * recipe.Corpus.SequenceLength;
         rules.Check(masked is not (>= 0 and < 1), "training.mask_fraction", "must mask at least one position of a microbatch", Text(masked));
     }

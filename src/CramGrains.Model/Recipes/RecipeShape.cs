@@ -19,8 +19,8 @@ internal static class RecipeShape
     public static Type? Element(Type type) =>
         type != typeof(string) && type.IsAssignableTo(typeof(IEnumerable)) ? type.GetGenericArguments()[0] : null;
 
-    /// <summary>True for the recipe's own records.</summary>
-    public static bool IsRecord(Type type) => type.IsClass && type.Namespace == typeof(Recipe).Namespace;
+    /// <summary>True for the records of recipes and studies.</summary>
+    public static bool IsRecord(Type type) => type.IsClass && (type.Namespace == typeof(Recipe).Namespace || type.Namespace == typeof(Studies.StudyDefinition).Namespace);
 
     /// <summary>A key of <paramref name="record"/> that was likely meant, as a hint to add to a message.</summary>
     public static string Hint(string key, Type record)

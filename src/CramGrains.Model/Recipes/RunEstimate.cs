@@ -4,6 +4,7 @@ namespace CramGrains.Model.Recipes;
 
 /// <summary>What a recipe costs and how far its budget goes, by the paper's count. What needs an unknown is null.</summary>
 /// <param name="Recipe">Name of the recipe.</param>
+/// <param name="Track">What it competes in; see <see cref="PaperTrack.Of"/>.</param>
 /// <param name="Parameters">Trainable parameters.</param>
 /// <param name="FlopsPerToken">Model operations of one training token, forward and backward, averaged over the budget where the mask fraction changes.</param>
 /// <param name="Hours">Training wall-clock: the budget's, or what the budget takes at <paramref name="TokensPerSecond"/>.</param>
@@ -17,7 +18,7 @@ namespace CramGrains.Model.Recipes;
 /// <param name="StateBytes">Weights, gradients and optimizer state, float32.</param>
 /// <param name="ActivationBytes">About what one microbatch keeps for its backward pass, at two bytes a value without recomputation.</param>
 public sealed record RunEstimate(
-    string Recipe, long Parameters, double FlopsPerToken, double? Hours, double? PeakTeraflops, double? PeakExaflop, double? ModelFlopsUtilization,
+    string Recipe, string Track, long Parameters, double FlopsPerToken, double? Hours, double? PeakTeraflops, double? PeakExaflop, double? ModelFlopsUtilization,
     double? TokensPerSecond, double? Tokens, double? ModelExaflop, double? Epochs, long StateBytes, long ActivationBytes)
 {
     private const double Tera = 1e12, Exa = 1e18;
@@ -54,7 +55,7 @@ public sealed record RunEstimate(
         double? tokens = recipe.BudgetTokens ?? recipe.BudgetExaflop * Exa / flops ?? recipe.BudgetHours * 3600 * speed;
         double? hours = recipe.BudgetHours ?? tokens / speed / 3600;
         return new(
-            recipe.Name, parameters, flops, hours, peakTeraflops,
+            recipe.Name, PaperTrack.Of(recipe), parameters, flops, hours, peakTeraflops,
             PeakExaflop: hours * 3600 * peakTeraflops * Tera / Exa,
             ModelFlopsUtilization: utilization ?? speed * flops / (peakTeraflops * Tera),
             speed, tokens,
@@ -64,13 +65,15 @@ public sealed record RunEstimate(
             Activations(recipe, masked));
     }
 
-    /// <summary>Weight, gradient and two moments; Muon keeps one for the hidden matrices.</summary>
+    /// <summary>Weight, gradient and two moments; Muon keeps one for the hidden matrices, NorMuon besides a value for each of their rows.</summary>
     private static long State(Recipe recipe, long parameters)
     {
         var shape = recipe.Architecture;
         long d = shape.HiddenSize, f = shape.FeedForwardSize;
         long hidden = shape.Layers * (4 * d * d + d * f + d * (Gated(shape) ? f / 2 : f));
-        return 16 * parameters - (recipe.Training.Optimizer.Kind == OptimizerKind.Muon ? 4 * hidden : 0);
+        long rows = shape.Layers * (5 * d + f);
+        OptimizerRecipe optimizer = recipe.Training.Optimizer;
+        return 16 * parameters - (optimizer.UsesMuon ? 4 * hidden : 0) + (optimizer.Kind == OptimizerKind.NorMuon ? 4 * rows : 0);
     }
 
     // Per layer: both norms' inputs and outputs (4 D), queries, keys and values (3 D), attention's output (D), the feed-forward's width before and after

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace CramGrains.Model.Recipes;
 
 /// <summary>Objective, optimizer, schedule and batch of the pretraining.</summary>
@@ -13,6 +15,8 @@ namespace CramGrains.Model.Recipes;
 /// <param name="Precision">Arithmetic of the forward and backward pass.</param>
 /// <param name="ZLoss">Weight of the squared log-partition penalty; 0 is none.</param>
 /// <param name="BatchRampSteps">Instead of <paramref name="BatchRampFraction"/>, which is 0 then: the batch grows over this many microbatch steps.</param>
+/// <param name="BatchSizeStart">Rows per optimizer step at the ramp's start, a multiple of <paramref name="MicrobatchSize"/>; null starts with one microbatch. Muon's
+/// step costs the same whatever the batch, so it wants 2,048 rows of 128 tokens or more.</param>
 public sealed record TrainingRecipe(
     double MaskFraction,
     int MicrobatchSize,
@@ -25,7 +29,8 @@ public sealed record TrainingRecipe(
     MaskingKind Masking = MaskingKind.EightyTenTen,
     PrecisionKind Precision = PrecisionKind.Auto,
     double ZLoss = 0,
-    long? BatchRampSteps = null);
+    long? BatchRampSteps = null,
+    int? BatchSizeStart = null);
 
 /// <summary>The optimizer. Decay applies to matrices and embeddings, never to norms, biases or the position scale.</summary>
 /// <param name="Kind">Which optimizer.</param>
@@ -34,9 +39,15 @@ public sealed record TrainingRecipe(
 /// <param name="Beta2">Second-moment decay.</param>
 /// <param name="Epsilon">Denominator epsilon.</param>
 /// <param name="WeightDecay">Decoupled weight decay.</param>
-/// <param name="MuonLearningRate">Peak learning rate of hidden matrices under Muon; needed for it, refused otherwise.</param>
+/// <param name="MuonLearningRate">Peak learning rate of hidden matrices under Muon and NorMuon; needed for them, refused otherwise.</param>
 /// <param name="MuonMomentum">Muon's momentum.</param>
 /// <param name="MuonWeightDecay">Decoupled weight decay of hidden matrices under Muon.</param>
+/// <param name="MuonMomentumStart">Muon's momentum at the first step, from which it rises linearly; null starts with <paramref name="MuonMomentum"/>.</param>
+/// <param name="MuonMomentumSteps">Optimizer steps over which the momentum rises; goes with <paramref name="MuonMomentumStart"/>.</param>
+/// <param name="MuonCautiousDecay">Hidden matrices decay only where the update and the weight agree in sign, so that decay never works against the update (arXiv:2510.12402).</param>
+/// <param name="MuonDecayFollowsSchedule">The decay of hidden matrices is multiplied by the schedule once more than by the learning rate alone, so it falls with it.</param>
+/// <param name="NorMuonBeta2">NorMuon's decay of each row's second moment; null means <see cref="DefaultNorMuonBeta2"/>.</param>
+/// <param name="ScalarLearningRate">Peak learning rate of the residual scalars, which AdamW steps without decay; null means <paramref name="LearningRate"/>.</param>
 public sealed record OptimizerRecipe(
     OptimizerKind Kind,
     double LearningRate,
@@ -46,7 +57,21 @@ public sealed record OptimizerRecipe(
     double WeightDecay,
     double? MuonLearningRate = null,
     double MuonMomentum = 0.95,
-    double MuonWeightDecay = 0.01);
+    double MuonWeightDecay = 0.01,
+    double? MuonMomentumStart = null,
+    int? MuonMomentumSteps = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool MuonCautiousDecay = false,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool MuonDecayFollowsSchedule = false,
+    double? NorMuonBeta2 = null,
+    double? ScalarLearningRate = null)
+{
+    /// <summary>What the authors of NorMuon use (arXiv:2510.05491).</summary>
+    public const double DefaultNorMuonBeta2 = 0.95;
+
+    /// <summary>Hidden matrices have an optimizer of their own, whose steps are orthogonal.</summary>
+    [JsonIgnore]
+    public bool UsesMuon => Kind is OptimizerKind.Muon or OptimizerKind.NorMuon;
+}
 
 /// <summary>The learning-rate schedule, a pure function of the fraction of the budget that is used up.</summary>
 /// <param name="Kind">Shape.</param>
@@ -63,6 +88,9 @@ public enum OptimizerKind
 
     /// <summary>Muon on hidden matrices, AdamW on the rest.</summary>
     Muon = 2,
+
+    /// <summary>As Muon, each row of an update divided by the root of its running second moment.</summary>
+    NorMuon = 3,
 }
 
 /// <summary>What replaces a masked token.</summary>
@@ -78,7 +106,7 @@ public enum MaskingKind
 /// <summary>Arithmetic of the forward and backward pass; master weights, statistics, optimizer state and loss are always float32.</summary>
 public enum PrecisionKind
 {
-    /// <summary>float32 on the CPU, bfloat16 on a GPU that has it.</summary>
+    /// <summary>float32 on the CPU, bfloat16 on a GPU that has it, float16 on an older one.</summary>
     Auto = 1,
 
     /// <summary>float32.</summary>
@@ -89,6 +117,9 @@ public enum PrecisionKind
 
     /// <summary>bfloat16 with FP8 matrix products where the fast engine has them.</summary>
     Float8 = 4,
+
+    /// <summary>float16 matrix products and activations, with the loss scaled; for GPUs without bfloat16.</summary>
+    Float16 = 5,
 }
 
 /// <summary>Learning-rate shapes (the reference's budget-tied names; formulas with each in the schedule's source).</summary>

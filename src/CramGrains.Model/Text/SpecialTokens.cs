@@ -21,6 +21,12 @@ public static class SpecialTokens
     /// <summary>The first id that is a piece of text; random replacements are drawn from here on.</summary>
     public const int FirstWord = 5;
 
+    /// <summary>Whether a token frames text and is none: [PAD], [CLS] or [SEP].</summary>
+    public static bool IsFrame(int id) => id is Pad or Classify or Separator;
+
+    /// <summary>How many tokens of a row frame its text.</summary>
+    public static int CountFrame(ReadOnlySpan<int> row) => row.Count(Pad) + row.Count(Classify) + row.Count(Separator);
+
     /// <summary>The tokens as they stand in the vocabulary, by id.</summary>
     public static IReadOnlyList<string> Names { get; } = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 }

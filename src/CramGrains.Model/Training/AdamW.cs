@@ -9,7 +9,8 @@ namespace CramGrains.Model.Training;
 /// <param name="Gradient">Float32, of the same shape.</param>
 internal sealed record TrainedParameter(string Name, Tensor Value, Tensor Gradient);
 
-/// <summary>AdamW with decay on matrices and embeddings only (the paper's groups): what has one dimension (norms, biases, the position scale) does not decay.</summary>
+/// <summary>AdamW with decay on matrices and embeddings only (the paper's groups): what has one dimension (norms, biases, the position scale) does not decay.
+/// Residual scalars may have a learning rate of their own.</summary>
 internal sealed class AdamW : IDisposable
 {
     private readonly OptimizerRecipe _recipe;
@@ -25,8 +26,9 @@ internal sealed class AdamW : IDisposable
         _step = zeros(1, device: parameters[0].Value.device).squeeze(0).DetachFromDisposeScope();
         _groups =
         [
-            MakeGroup([.. parameters.Where(parameter => parameter.Value.dim() > 1)], recipe.WeightDecay),
-            MakeGroup([.. parameters.Where(parameter => parameter.Value.dim() <= 1)], 0),
+            MakeGroup([.. parameters.Where(parameter => parameter.Value.dim() > 1)], recipe.LearningRate, recipe.WeightDecay),
+            MakeGroup([.. parameters.Where(parameter => parameter.Value.dim() <= 1 && !Modules.CrammedBert.IsScalar(parameter.Name))], recipe.LearningRate, 0),
+            MakeGroup([.. parameters.Where(parameter => Modules.CrammedBert.IsScalar(parameter.Name))], recipe.ScalarLearningRate ?? recipe.LearningRate, 0),
         ];
     }
 
@@ -43,7 +45,7 @@ internal sealed class AdamW : IDisposable
         {
             MultiTensor.AdamW(
                 group.Parameters, group.Gradients, group.First, group.Second, group.Steps,
-                _recipe.LearningRate * factor, _recipe.Beta1, _recipe.Beta2, group.Decay, _recipe.Epsilon);
+                group.Rate * factor, _recipe.Beta1, _recipe.Beta2, group.Decay, _recipe.Epsilon);
         }
     }
 
@@ -57,13 +59,13 @@ internal sealed class AdamW : IDisposable
         }
     }
 
-    private Group MakeGroup(TrainedParameter[] parameters, double decay)
+    private Group MakeGroup(TrainedParameter[] parameters, double rate, double decay)
     {
         Tensor[] Moments(string kind) => [.. parameters.Select(parameter => _state[$"{kind}/{parameter.Name}"] = zeros_like(parameter.Gradient).DetachFromDisposeScope())];
         return new(
             [.. parameters.Select(parameter => parameter.Value)], [.. parameters.Select(parameter => parameter.Gradient)],
-            Moments("exp_avg"), Moments("exp_avg_sq"), [.. parameters.Select(_ => _step)], decay);
+            Moments("exp_avg"), Moments("exp_avg_sq"), [.. parameters.Select(_ => _step)], rate, decay);
     }
 
-    private sealed record Group(Tensor[] Parameters, Tensor[] Gradients, Tensor[] First, Tensor[] Second, Tensor[] Steps, double Decay);
+    private sealed record Group(Tensor[] Parameters, Tensor[] Gradients, Tensor[] First, Tensor[] Second, Tensor[] Steps, double Rate, double Decay);
 }

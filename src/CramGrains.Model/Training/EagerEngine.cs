@@ -16,7 +16,9 @@ public sealed class EagerEngine : IPretrainingEngine
     private readonly Dictionary<string, Tensor> _weights;
     private readonly AdamW _adamW;
     private readonly Muon? _muon;
+    private readonly LossScale? _lossScale;
     private Tensor _step;
+    private float _norm;
 
     /// <summary>Makes the engine with fresh weights from the recipe's seed.</summary>
     /// <param name="recipe">The run.</param>
@@ -32,6 +34,7 @@ public sealed class EagerEngine : IPretrainingEngine
         {
             ComputeType = Precision.ComputeType(recipe.Training.Precision, device),
         };
+        _lossScale = _model.ComputeType == ScalarType.Float16 ? new() : null;
         _model.to(device);
         _model.train();
 
@@ -39,7 +42,7 @@ public sealed class EagerEngine : IPretrainingEngine
         _parameters = [.. _model.named_parameters().Select(named => Attach(named.name, named.parameter))];
         _gradients = [.. _parameters.Select(parameter => parameter.Gradient)];
         _weights = _parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Value);
-        bool muon = recipe.Training.Optimizer.Kind == OptimizerKind.Muon;
+        bool muon = recipe.Training.Optimizer.UsesMuon;
         _adamW = new([.. _parameters.Where(parameter => !muon || !Muon.Takes(parameter.Name))], recipe.Training.Optimizer);
         _muon = muon ? new([.. _parameters.Where(parameter => Muon.Takes(parameter.Name))], recipe.Training.Optimizer) : null;
         _step = zeros(1, ScalarType.Int64).squeeze(0).DetachFromDisposeScope();
@@ -62,7 +65,7 @@ public sealed class EagerEngine : IPretrainingEngine
         var logits = _model.MaskedLogits(ids, positions); // [M, V]
         var loss = nn.functional.cross_entropy(logits, labels);
         var objective = _training.ZLoss > 0 ? loss + logits.logsumexp(-1).square().mean() * _training.ZLoss : loss;
-        (objective * scale).backward();
+        (objective * (scale * (_lossScale?.Value ?? 1))).backward();
         return loss.detach().MoveToOuterDisposeScope();
     }
 
@@ -72,14 +75,28 @@ public sealed class EagerEngine : IPretrainingEngine
         using var scope = NewDisposeScope();
         using var frozen = no_grad();
         var norm = MultiTensor.GlobalNorm(_gradients);
+        if (_lossScale is not null)
+        {
+            if (_lossScale.Settle(norm) is not { } factor)
+            {
+                MultiTensor.Zero(_gradients);
+                return tensor(_norm, device: Device).MoveToOuterDisposeScope();
+            }
+
+            MultiTensor.Scale(_gradients, factor);
+            norm *= factor;
+            _norm = norm.item<float>();
+        }
+
         if (_training.GradientClipNorm > 0)
         {
             MultiTensor.Clip(_gradients, norm, _training.GradientClipNorm);
         }
 
         _step.add_(1);
-        _adamW.Step(_step.item<long>(), learningRateFactor); // on the CPU: no sync
-        _muon?.Step(learningRateFactor);
+        long number = _step.item<long>(); // on the CPU: no sync
+        _adamW.Step(number, learningRateFactor);
+        _muon?.Step(number, learningRateFactor);
         MultiTensor.Zero(_gradients);
         return norm.MoveToOuterDisposeScope();
     }
@@ -108,9 +125,14 @@ public sealed class EagerEngine : IPretrainingEngine
     public IReadOnlyDictionary<string, Tensor> OptimizerState()
     {
         var state = new Dictionary<string, Tensor>(_adamW.State) { ["step"] = _step };
-        foreach (var (name, momentum) in _muon?.State ?? new Dictionary<string, Tensor>())
+        foreach (var (name, value) in _muon?.State ?? new Dictionary<string, Tensor>())
         {
-            state[name] = momentum;
+            state[name] = value;
+        }
+
+        if (_lossScale is not null)
+        {
+            state[LossScale.StateName] = _lossScale.State;
         }
 
         return state;
@@ -128,6 +150,7 @@ public sealed class EagerEngine : IPretrainingEngine
     {
         _adamW.Dispose();
         _muon?.Dispose();
+        _lossScale?.Dispose();
         _step.Dispose();
         foreach (var parameter in _parameters)
         {

@@ -15,6 +15,7 @@ internal sealed class HeldOutLoss
     private readonly ITokenRows _rows;
     private readonly int _vocabularySize;
     private readonly int _maskedPerRow;
+    private readonly bool _textOnly;
     private readonly int[] _row;
     private readonly int[] _places;
 
@@ -28,7 +29,7 @@ internal sealed class HeldOutLoss
         }
 
         _rows = rows;
-        _vocabularySize = recipe.Corpus.VocabularySize;
+        (_vocabularySize, _textOnly) = (recipe.Corpus.VocabularySize, recipe.Corpus.MasksTextOnly);
         _maskedPerRow = MaskCount.PerRow(rows.SequenceLength, MaskCount.HeldOutFraction);
         _row = new int[rows.SequenceLength];
         _places = new int[rows.SequenceLength];
@@ -81,14 +82,16 @@ internal sealed class HeldOutLoss
     {
         ulong state = (ulong)row;
         int Next(int bound) => (int)((UInt128)SplitMix(ref state) * (ulong)bound >> 64);
+        int places = 0;
         for (int i = 0; i < _places.Length; i++)
         {
-            _places[i] = i;
+            _places[places] = i;
+            places += _textOnly && SpecialTokens.IsFrame(_row[i]) ? 0 : 1;
         }
 
-        for (int i = 0; i < _maskedPerRow; i++)
+        for (int i = 0; i < Math.Min(_maskedPerRow, places); i++)
         {
-            int other = i + Next(_places.Length - i);
+            int other = i + Next(places - i);
             (_places[i], _places[other]) = (_places[other], _places[i]);
             int place = _places[i], kind = Next(10), word = SpecialTokens.FirstWord + Next(_vocabularySize - SpecialTokens.FirstWord);
             microbatch.Positions[microbatch.MaskedCount] = offset + place;

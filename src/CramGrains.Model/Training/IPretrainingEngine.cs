@@ -1,4 +1,5 @@
 using CramGrains.Model.Data;
+using CramGrains.Model.Recipes;
 using TorchSharp;
 
 namespace CramGrains.Model.Training;
@@ -20,7 +21,8 @@ public interface IPretrainingEngine : IDisposable
 
     /// <summary>Clips, applies the optimizer and clears the accumulated gradients.</summary>
     /// <param name="learningRateFactor">Schedule value in [0, 1], multiplied into every peak learning rate of the recipe.</param>
-    /// <returns>The global gradient norm before clipping, a float32 scalar on the device, not waited for; the caller disposes it.</returns>
+    /// <returns>The global gradient norm before clipping, a float32 scalar on the device, not waited for; the caller disposes it. With float16, a step whose gradients
+    /// overflowed is left out (see <see cref="PrecisionKind.Float16"/>), and the norm is that of the last step taken, 0 before the first.</returns>
     torch.Tensor Step(double learningRateFactor);
 
     /// <summary>The mean loss over the masked positions without gradients.</summary>
@@ -30,7 +32,7 @@ public interface IPretrainingEngine : IDisposable
     /// <summary>Float32 copies or views of the master weights by state-dict name, on any device, valid until the next call; the caller does not dispose them.</summary>
     IReadOnlyDictionary<string, torch.Tensor> Weights();
 
-    /// <summary>Optimizer state by name (<c>exp_avg/NAME</c>, <c>exp_avg_sq/NAME</c>, <c>momentum/NAME</c> in float32, <c>step</c> as int64), the same for every engine.</summary>
+    /// <summary>Optimizer state by name (<c>exp_avg/NAME</c>, <c>exp_avg_sq/NAME</c>, <c>momentum/NAME</c>, <c>row_moment/NAME</c> in float32, <c>step</c> as int64; <c>loss_scale</c> with float16), the same for every engine.</summary>
     IReadOnlyDictionary<string, torch.Tensor> OptimizerState();
 
     /// <summary>Restores weights and optimizer state; names and shapes must match exactly.</summary>

@@ -27,7 +27,8 @@ public static class ModelCost
         long head = (architecture.HeadTransform ? d * d + norm + (architecture.FeedForwardBias ? d : 0) : 0)
             + (architecture.TieEmbeddings ? 0 : v * d)
             + (architecture.DecoderBias ? v : 0);
-        return v * d + positions + architecture.SegmentTypes * d + architecture.Layers * layer - skipped + (architecture.EmbeddingNorm ? norm : 0) + (architecture.FinalNorm ? norm : 0) + head;
+        long scalars = architecture.ResidualScalars ? 2 * architecture.Layers : 0;
+        return v * d + positions + scalars + architecture.SegmentTypes * d + architecture.Layers * layer - skipped + (architecture.EmbeddingNorm ? norm : 0) + (architecture.FinalNorm ? norm : 0) + head;
     }
 
     /// <summary>Operations of one training token, forward and backward.</summary>

@@ -45,6 +45,13 @@ internal static class MultiTensor
         Unit.Value.invoke("scale", tensors, (maximum / (norm + 1e-6)).clamp_max(1));
     }
 
+    /// <summary>Multiplies all tensors by a number.</summary>
+    public static void Scale(Tensor[] tensors, double factor)
+    {
+        using var scope = NewDisposeScope();
+        Unit.Value.invoke("scale", tensors, tensor((float)factor, device: tensors[0].device));
+    }
+
     /// <summary>Sets all tensors to zero.</summary>
     public static void Zero(Tensor[] tensors) => Unit.Value.invoke("zero", (object)tensors);
 

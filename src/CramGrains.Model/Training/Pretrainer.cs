@@ -51,7 +51,7 @@ public sealed class Pretrainer
         CheckpointStore checkpoints, TimeProvider time, IProgress<TrainingEvent> events, string corpusDigest)
         : this(
             recipe,
-            new MicrobatchLoader(training, recipe.Corpus.VocabularySize, recipe.Training.MicrobatchSize, recipe.Seed, recipe.Training.Masking),
+            new MicrobatchLoader(training, recipe.Corpus.VocabularySize, recipe.Training.MicrobatchSize, recipe.Seed, recipe.Training.Masking, recipe.Corpus.MasksTextOnly),
             heldOut, engine, checkpoints, time, events, corpusDigest)
     {
     }
@@ -70,6 +70,9 @@ public sealed class Pretrainer
 
     /// <summary>The run's budget; other threads may read it at any time.</summary>
     public BudgetMeter Budget { get; }
+
+    /// <summary>Whether a run whose budget is used up writes a last checkpoint; one that is stopped before always does. False where only the losses are wanted.</summary>
+    public bool CheckpointAtEnd { get; init; } = true;
 
     /// <summary>Room for masked positions in every microbatch of a run (M), training or held-out: shapes stay fixed though counts may fall.</summary>
     public static int MaximumMasked(Recipe recipe)
@@ -144,7 +147,7 @@ public sealed class Pretrainer
         }
 
         Budget.Pause();
-        if (_checkpointSteps != _optimizerSteps)
+        if (_checkpointSteps != _optimizerSteps && (CheckpointAtEnd || !completed))
         {
             WriteCheckpoint();
         }
@@ -152,7 +155,7 @@ public sealed class Pretrainer
         double? heldOutLoss = completed ? MeasureHeldOut(cancellationToken) : null;
         return new(
             completed ? PretrainingOutcome.Completed : PretrainingOutcome.Stopped, _optimizerSteps, _microbatchSteps, Budget.UsedTokens, Budget.UsedSeconds,
-            Budget.UsedExaflop, _heldOutInitial.Value, heldOutLoss, _checkpoint!, _engine.Weights().Values.Sum(weight => weight.numel()));
+            Budget.UsedExaflop, _heldOutInitial.Value, heldOutLoss, _checkpointSteps == _optimizerSteps ? _checkpoint! : "", _engine.Weights().Values.Sum(weight => weight.numel()));
     }
 
     /// <summary>One batch: its microbatches, then the optimizer. Progress is read after the batch, so the last step of a run has a learning rate near zero.</summary>

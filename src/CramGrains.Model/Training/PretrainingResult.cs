@@ -19,7 +19,7 @@ public enum PretrainingOutcome
 /// <param name="ExaflopUsed">Model operations done in 1e18, over all attempts.</param>
 /// <param name="HeldOutLossInitial">Held-out loss before the first step, nats.</param>
 /// <param name="HeldOutLoss">Held-out loss at the end, nats; null when stopped before.</param>
-/// <param name="Checkpoint">Folder of the last checkpoint.</param>
+/// <param name="Checkpoint">Folder of the last checkpoint; empty where none was wanted.</param>
 /// <param name="Parameters">Trainable parameters.</param>
 public sealed record PretrainingResult(
     PretrainingOutcome Outcome,

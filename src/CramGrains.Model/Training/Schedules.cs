@@ -51,7 +51,7 @@ public static class Schedules
     public static double LearningRateFactor(ScheduleRecipe schedule, double budgetFraction, long microbatchSteps) =>
         LearningRateFactor(schedule, schedule.Steps is { } steps ? (double)microbatchSteps / steps : budgetFraction);
 
-    /// <summary>Rows of the next batch: from one microbatch it grows linearly, in whole microbatches, to full size at the ramp's end.</summary>
+    /// <summary>Rows of the next batch: from one microbatch, or the recipe's start, it grows linearly, in whole microbatches, to full size at the ramp's end.</summary>
     /// <param name="training">Sizes, and the ramp as a fraction of the budget or in microbatch steps.</param>
     /// <param name="budgetFraction">Fraction of the budget used up; values outside [0, 1] are clamped.</param>
     /// <param name="microbatchSteps">Microbatch steps done.</param>
@@ -64,7 +64,9 @@ public static class Schedules
             return training.BatchSize;
         }
 
-        double microbatches = Math.Floor(x / ramp * training.BatchSize / training.MicrobatchSize) + 1;
+        double microbatches = training.BatchSizeStart is { } start
+            ? Math.Floor((start + (x / ramp * (training.BatchSize - start))) / training.MicrobatchSize)
+            : Math.Floor(x / ramp * training.BatchSize / training.MicrobatchSize) + 1;
         return (int)Math.Min(microbatches * training.MicrobatchSize, training.BatchSize);
     }
 

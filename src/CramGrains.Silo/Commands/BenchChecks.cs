@@ -38,8 +38,9 @@ internal static class BenchChecks
     }
 
     /// <summary>Every kernel on the recipe's shape and on odd ones.</summary>
-    public static int Kernels(BenchCommand.Bench bench)
+    public static int Kernels(BenchCommand.Bench bench, int? asCapability)
     {
+        bool half = bench.Recipe.Training.Precision == PrecisionKind.Float16;
         ArchitectureRecipe one = bench.Recipe.Architecture with { Layers = 1 };
         (ArchitectureRecipe Shape, int Vocabulary, int Sequence, int Rows)[] shapes =
         [
@@ -53,7 +54,7 @@ internal static class BenchChecks
             string size = $"D={shape.HiddenSize} H={shape.Heads} F={shape.FeedForwardSize} V={vocabulary} S={sequence} B={rows}";
             try
             {
-                foreach (KernelAgreement k in KernelCheck.Run(shape, vocabulary, sequence, rows, bench.Device, bench.Cache))
+                foreach (KernelAgreement k in KernelCheck.Run(shape, vocabulary, sequence, rows, bench.Device, bench.Cache, half, asCapability))
                 {
                     passed &= k.Passed;
                     Console.Out.WriteLine(bench.Json

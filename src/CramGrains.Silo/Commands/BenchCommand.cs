@@ -26,6 +26,7 @@ internal static class BenchCommand
         var set = new Option<string[]>("--set") { Description = "Overrides of the recipe: --set training.precision=float8", AllowMultipleArgumentsPerToken = true };
         var check = new Option<bool>("--check") { Description = "First compare loss and gradients of the engines, cut to two layers" };
         var kernels = new Option<bool>("--check-kernels") { Description = "Only hold every kernel to its plain twin in float64, on this shape and odd ones" };
+        var capability = new Option<double?>("--as-capability") { Description = "For --check-kernels: compile for this older compute capability and keep to its limits: --as-capability 7.5" };
         var fineTune = new Option<int[]?>("--fine-tune")
         {
             Description = "Only time fine-tuning steps, at these numbers of tokens: --fine-tune 128 64", AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore,
@@ -45,11 +46,11 @@ internal static class BenchCommand
             + "  cram bench recipes/quickstart.json --device cpu --engine eager --microbatch 8 --json\n  cram bench recipes/crammed-bert-24h.json --fine-tune 128\n"
             + "  cram bench recipes/crammed-bert-24h.json --check-kernels")
         {
-            recipe, device, engine, microbatch, samples, cache, set, check, kernels, fineTune, products, loop, curve, tokens, export, json,
+            recipe, device, engine, microbatch, samples, cache, set, check, kernels, capability, fineTune, products, loop, curve, tokens, export, json,
         };
         command.SetAction(p => Start(
             p.GetRequiredValue(recipe), p.GetValue(set) ?? [], p.GetValue(device), p.GetValue(engine)!, p.GetValue(samples), p.GetValue(cache), p.GetValue(json),
-            bench => p.GetValue(kernels) ? BenchChecks.Kernels(bench)
+            bench => p.GetValue(kernels) ? BenchChecks.Kernels(bench, p.GetValue(capability) is { } older ? (int)Math.Round(10 * older) : null)
                 : p.GetValue(fineTune) is { Length: > 0 } lengths ? BenchFineTuning.Measure(bench, lengths)
                 : p.GetValue(products) is { Length: > 0 } sizes ? BenchProducts.Measure(bench, sizes)
                 : p.GetValue(loop) is { } seconds ? BenchRuns.Loop(bench, seconds, p.GetValue(microbatch) ?? [], p.GetValue(tokens))

@@ -10,12 +10,14 @@ namespace CramGrains.Silo.Commands;
 /// <summary>Runs a local command: what went wrong goes to standard error, and the exit code says whose fault it was.</summary>
 internal static class CommandLineRun
 {
-    public const int Done = 0, Failed = 1, Usage = 2, Interrupted = 130;
+    /// <summary>Exit codes; <c>NotFinished</c> is sysexits' EX_TEMPFAIL: all is well, and the same command goes on.</summary>
+    public const int Done = 0, Failed = 1, Usage = 2, NotFinished = 75, Interrupted = 130;
 
     /// <summary>Parses and runs.</summary>
     public static int Run(RootCommand command, string[] arguments)
     {
-        var parsed = command.Parse(arguments);
+        // '@' begins no name of a file with more arguments: studies name their grids so, and fill-mask takes any text.
+        var parsed = command.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
             parsed.Invoke();

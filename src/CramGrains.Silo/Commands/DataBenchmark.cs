@@ -44,7 +44,7 @@ internal static class DataBenchmark
     {
         const int Microbatches = 500;
         var rows = (int)Math.Min(MicrobatchRows, corpus.Training.Count);
-        var loader = new MicrobatchLoader(corpus.Training, corpus.Encoder.VocabularySize, rows, seed: 0, MaskingKind.EightyTenTen);
+        var loader = new MicrobatchLoader(corpus.Training, corpus.Encoder.VocabularySize, rows, seed: 0, MaskingKind.EightyTenTen, corpus.Manifest.Recipe.MasksTextOnly);
         var microbatch = loader.CreateMicrobatch(MaskFraction);
         var tokens = (double)Microbatches * microbatch.Ids.Length;
         var rates = Enumerable.Range(0, runs).Select(_ =>

@@ -72,6 +72,7 @@ internal static class EstimateCommand
         new
         {
             estimate.Recipe,
+            estimate.Track,
             estimate.Parameters,
             estimate.FlopsPerToken,
             estimate.Hours,
@@ -90,6 +91,7 @@ internal static class EstimateCommand
     private static void Print(RunEstimate estimate)
     {
         const double Gibi = 1L << 30;
+        Console.WriteLine($"{"track",-30} {estimate.Track}");
         Row("parameters", estimate.Parameters / 1e6, "0.0 M");
         Row("model FLOPs per token", estimate.FlopsPerToken / 1e6, "0.0 MFLOP", "");
         Row("training time", estimate.Hours, "0.### h", "give --mfu with a GPU, or --tokens-per-second");

@@ -99,7 +99,7 @@ internal sealed class PretrainedModel : IDisposable
             {
                 Recipe = recipe,
                 RunFolder = run.RunFolder,
-                StartsWithClassify = recipe.Corpus.Packing == RowPacking.WithinDocument,
+                StartsWithClassify = recipe.Corpus.StartsWithClassify,
             };
         }
         catch

@@ -35,6 +35,7 @@ internal sealed partial class RunGrain
         State.Name = request.Name is { Length: > 0 } name ? name : recipe.Name;
         State.RecipeJson = RecipeJson.ToCanonicalJson(recipe);
         State.RecipeDigest = RecipeJson.Digest(recipe);
+        State.Track = PaperTrack.Of(recipe);
         State.HeldBy = request.Hold ? request.User : null;
         State.MinMemoryBytes = request.MinGpuMemoryBytes ?? Memory(recipe);
         State.BudgetSeconds = recipe.BudgetHours * 3600 ?? 0;

@@ -16,6 +16,9 @@ internal sealed class RunRecord
 
     public string RecipeDigest { get; set; } = "";
 
+    /// <summary>What the run competes in; null in state of before there were tracks.</summary>
+    public string? Track { get; set; }
+
     /// <summary>0 for a recipe whose budget is in tokens or compute.</summary>
     public double BudgetSeconds { get; set; }
 

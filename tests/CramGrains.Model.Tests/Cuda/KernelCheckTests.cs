@@ -10,10 +10,12 @@ public sealed class KernelCheckTests
 {
     private static readonly EncoderShape Shape = EncoderShape.From(TestRecipes.TinyShape with { HiddenSize = 64, Heads = 2, Layers = 1 }, 72, 64, out _)!;
 
-    [Fact]
-    public void Checks_TwinInFloat32_Agrees()
+    [Theory]
+    [InlineData(ScalarType.BFloat16)]
+    [InlineData(ScalarType.Float16)]
+    public void Checks_TwinInFloat32_Agrees(ScalarType working)
     {
-        List<KernelAgreement> all = Run(new PlainStages(Shape, CPU, bfloat16, float32));
+        List<KernelAgreement> all = Run(new PlainStages(Shape, CPU, working, float32));
         Assert.True(all.Count > 70, $"Only {all.Count} outputs were compared.");
         Assert.All(all, k => Assert.True(k.Passed, $"{k.Kernel}: {k.Error:E2}, tolerance {k.Tolerance:E0}"));
     }
@@ -47,6 +49,18 @@ public sealed class KernelCheckTests
         var checks = new KernelCheck.KernelChecks(stages, twin, batch: 3);
         checks.Turning();
         Assert.Equal(norm ? 3 : 2, checks.Results.Count);
+        Assert.All(checks.Results, k => Assert.True(k.Passed, $"{k.Kernel}: {k.Error:E2}, tolerance {k.Tolerance:E0}"));
+    }
+
+    [Fact]
+    public void Mixing_TwinInFloat32_Agrees()
+    {
+        using var scope = NewDisposeScope();
+        EncoderShape mixed = Shape with { ResidualScalars = true, FirstAttentionNorm = false, HeadTransform = true, Layers = 3 };
+        using PlainStages stages = new(mixed, CPU, bfloat16, float32), twin = new(mixed, CPU, float64, float64);
+        var checks = new KernelCheck.KernelChecks(stages, twin, batch: 3);
+        checks.Mixing();
+        Assert.Equal(17, checks.Results.Count);
         Assert.All(checks.Results, k => Assert.True(k.Passed, $"{k.Kernel}: {k.Error:E2}, tolerance {k.Tolerance:E0}"));
     }
 

@@ -62,6 +62,21 @@ public sealed class MicrobatchLoaderTests
     }
 
     [Fact]
+    public void Fill_FramedRows_MasksTextAlone()
+    {
+        int[] Row(int second) => [.. Enumerable.Range(0, Length).Select(i => i == 0 ? SpecialTokens.Classify : i == second || i == Length - 1 ? SpecialTokens.Separator : 100 + i)];
+        var rows = new ArrayRows(Row(9), Row(0), Row(20), Row(12));
+        var loader = new MicrobatchLoader(rows, VocabularySize, 4, 1, MaskingKind.AllMask, textOnly: true);
+        var microbatch = loader.CreateMicrobatch(0.9);
+        for (var i = 0; i < 8; i++)
+        {
+            loader.Fill(microbatch, 0.9);
+            Assert.Equal(4 * 29, microbatch.MaskedCount);
+            Assert.All(microbatch.Labels[..microbatch.MaskedCount], label => Assert.False(SpecialTokens.IsFrame(label)));
+        }
+    }
+
+    [Fact]
     public void Fill_SecondEpoch_IsAPermutationInAnotherOrder()
     {
         var loader = Loader();

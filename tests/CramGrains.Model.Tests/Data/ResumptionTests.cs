@@ -9,6 +9,7 @@ public sealed class ResumptionTests
     [InlineData(RowPacking.Continuous)]
     [InlineData(RowPacking.ReferenceGroups)]
     [InlineData(RowPacking.WithinDocument)]
+    [InlineData(RowPacking.Framed)]
     public void Prepare_InterruptedWhileEncoding_GoesOnFromTheLastNote(RowPacking packing)
     {
         var recipe = new CorpusRecipe([], TextNormalizerKind.Crammed, 80, 16, 0.1, Packing: packing, Ordering: RowOrdering.Unigram, TrashCutoff: 0.5);

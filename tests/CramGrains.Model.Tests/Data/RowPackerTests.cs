@@ -31,6 +31,53 @@ public sealed class RowPackerTests
         Assert.Equal(1, dropped); // a tail of one token of eight
     }
 
+    [Fact]
+    public void Add_Framed_CutsLongDocumentsAndJoinsShortOnes()
+    {
+        // Rows of 10 hold 8 tokens of text: 19 = 8 + 8 + a tail of 3, which begins 5 earlier; of 17 the tail of one is dropped; 3, 3 and 5 are joined.
+        var (rows, dropped) = Pack(RowPacking.Framed, 10, [[.. Enumerable.Range(10, 19)], [.. Enumerable.Range(40, 17)], [60, 61, 62], [63, 64, 65], [66, 67, 68, 69, 70]]);
+        Assert.Equal(
+            [
+                "2 10 11 12 13 14 15 16 17 3", "2 18 19 20 21 22 23 24 25 3", "2 21 22 23 24 25 26 27 28 3",
+                "2 40 41 42 43 44 45 46 47 3", "2 48 49 50 51 52 53 54 55 3",
+                "2 60 61 62 3 63 64 65 3 3", // one place is left: a second separator
+            ],
+            rows);
+        Assert.Equal(1 + 5, dropped); // the tail, and the row that is not full
+    }
+
+    [Fact]
+    public void Add_FramedPairs_HoldConsecutiveSegmentsOfOneDocumentInTheirFraction()
+    {
+        var random = new Random(5);
+        int[][] documents = [.. Enumerable.Range(0, 200).Select(_ => Enumerable.Range(0, random.Next(126, 1000)).Select(_ => random.Next(5, 30_000)).ToArray())];
+        var (rows, _) = Pack(RowPacking.Framed, 128, documents, pairFraction: 0.3);
+        int[][] ids = [.. rows.Select(row => row.Split(' ').Select(int.Parse).ToArray())];
+        var pairs = ids.Where(row => row.Count(id => id == SpecialTokens.Separator) == 2).ToList();
+        Assert.InRange(pairs.Count / (double)ids.Length, 0.25, 0.35);
+        Assert.All(pairs, row => Assert.InRange(Array.IndexOf(row, SpecialTokens.Separator), 1 + 31, 1 + 94));
+        Assert.True(pairs.Select(row => Array.IndexOf(row, SpecialTokens.Separator)).Distinct().Count() > 20);
+        var text = string.Join(" | ", documents.Select(document => string.Join(' ', document)));
+        Assert.All(ids, row => Assert.Contains(string.Join(' ', row.Where(id => id >= SpecialTokens.FirstWord)), text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Add_FramedRandomDocuments_LosesNoTokenUncountedAndFillsEveryRow()
+    {
+        for (var seed = 0; seed < 8; seed++)
+        {
+            var random = new Random(seed);
+            var next = SpecialTokens.FirstWord;
+            int[][] documents = [.. Enumerable.Range(0, 800).Select(_ => Enumerable.Range(0, random.Next(0, 60)).Select(_ => next++).ToArray())];
+            var (rows, dropped) = Pack(RowPacking.Framed, random.Next(8, 33), documents, random.NextDouble());
+            Assert.All(rows, row => Assert.StartsWith("2 ", row, StringComparison.Ordinal));
+            Assert.All(rows, row => Assert.EndsWith(" 3", row, StringComparison.Ordinal));
+            Assert.All(rows, row => Assert.DoesNotContain(" 0", row, StringComparison.Ordinal));
+            var packed = rows.SelectMany(row => row.Split(' ')).Select(int.Parse).Where(id => id >= SpecialTokens.FirstWord).Distinct().Count();
+            Assert.Equal(documents.Sum(document => document.Length), packed + dropped);
+        }
+    }
+
     [Theory]
     [InlineData(RowPacking.Continuous)]
     [InlineData(RowPacking.ReferenceGroups)]
@@ -54,10 +101,10 @@ public sealed class RowPackerTests
         }
     }
 
-    private static (List<string> Rows, long Dropped) Pack(RowPacking packing, int sequenceLength, int[][] documents)
+    private static (List<string> Rows, long Dropped) Pack(RowPacking packing, int sequenceLength, int[][] documents, double pairFraction = 0)
     {
         var rows = new List<string>();
-        var packer = new RowPacker(packing, sequenceLength);
+        var packer = new RowPacker(packing, sequenceLength, pairFraction);
         foreach (var document in documents)
         {
             packer.Add(document, row =>
@@ -68,7 +115,7 @@ public sealed class RowPackerTests
 
             // As after an interruption.
             var state = packer.State();
-            packer = new RowPacker(packing, sequenceLength);
+            packer = new RowPacker(packing, sequenceLength, pairFraction);
             packer.Restore(state);
         }
 

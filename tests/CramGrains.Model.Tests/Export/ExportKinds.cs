@@ -40,6 +40,10 @@ internal static class ExportKinds
             Positions = PositionKind.Learned, SegmentTypes = 2, FeedForward = FeedForwardKind.Relu, AttentionBias = true, FeedForwardBias = true,
             HeadTransform = true, DecoderBias = true, FinalNorm = false,
         }),
+        ["crammed-scalars"] = (HuggingFaceClass.Crammed, Small with
+        {
+            Positions = PositionKind.Rotary, FirstAttentionNorm = false, HeadTransform = true, DecoderBias = true, ResidualScalars = true,
+        }),
         ["crammed-rotary"] = (HuggingFaceClass.Crammed, Small with
         {
             Positions = PositionKind.Rotary, Norm = NormKind.RmsNorm, QueryKeyNorm = true, FeedForward = FeedForwardKind.SwishGated, TieEmbeddings = false,

@@ -2,6 +2,7 @@ using System.Text.Json;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Evaluation;
 using CramGrains.Model.Export;
+using CramGrains.Model.Recipes;
 using CramGrains.Model.Text;
 using static TorchSharp.torch;
 
@@ -176,6 +177,38 @@ public sealed class HuggingFaceExportTests : IDisposable
         using var model = ExportKinds.Model(shape);
         var error = Assert.Throws<ExportException>(() => HuggingFaceExport.Write(Path.Combine(_temporary.Path, "x"), ExportKinds.ToExport(shape, model), HuggingFaceClass.Bert));
         Assert.Contains("architecture.norm_placement must be post, got pre", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Write_ModernRecipeWithModernBertsBlock_NeedsNoCustomCode()
+    {
+        var shape = Modern("architecture.query_key_norm=false", "architecture.first_attention_norm=false", "architecture.head_transform=true");
+        using var model = ExportKinds.Model(shape);
+        var written = HuggingFaceExport.Write(Path.Combine(_temporary.Path, "x"), ExportKinds.ToExport(shape, model));
+        Assert.Equal((HuggingFaceClass.ModernBert, false), (written.Class, written.NeedsTrust));
+        Assert.Empty(Directory.EnumerateFiles(written.Folder, "*.py"));
+    }
+
+    [Theory]
+    [InlineData("architecture.residual_scalars must be false, got true", "architecture.residual_scalars=true")]
+    [InlineData("architecture.query_key_norm must be false, got true", "architecture.query_key_norm=true")]
+    public void Write_ModernRecipeWithWhatModernBertHasNot_IsRefusedByNameOrBringsOurCode(string obstacle, string setting)
+    {
+        var shape = Modern("architecture.query_key_norm=false", "architecture.first_attention_norm=false", "architecture.head_transform=true", setting);
+        using var model = ExportKinds.Model(shape);
+        var export = ExportKinds.ToExport(shape, model);
+        var error = Assert.Throws<ExportException>(() => HuggingFaceExport.Write(Path.Combine(_temporary.Path, "x"), export, HuggingFaceClass.ModernBert));
+        Assert.Contains(obstacle, error.Message, StringComparison.Ordinal);
+        Assert.True(HuggingFaceExport.Write(Path.Combine(_temporary.Path, "y"), export).NeedsTrust);
+    }
+
+    private static ArchitectureRecipe Modern(params string[] settings)
+    {
+        string path = Path.Combine(Goldens.Repository, "recipes", "crammed-modern-24h.json");
+        string[] small = ["architecture.layers=2", "architecture.hidden_size=32", "architecture.heads=4", "architecture.feed_forward_size=64"];
+        var loaded = RecipeLoader.Load(File.ReadAllText(path), path, [.. small, .. settings]);
+        Assert.Empty(loaded.Problems);
+        return loaded.Recipe!.Architecture;
     }
 
     [Fact]

@@ -31,8 +31,12 @@ public sealed class RecipeLoaderTests
     [InlineData("training.batch_size", "7", "x.json: training.batch_size must be a multiple of training.microbatch_size (3), got 7.")]
     [InlineData("training.batch_size", "3.5", "x.json: training.batch_size must be a whole number up to 2147483647, got 3.5.")]
     [InlineData("training.batch_size", "null", "x.json: training.batch_size is null. Give it a value or leave the key out if it is optional.")]
-    [InlineData("training.optimizer.kind", "\"sgd\"", "x.json: training.optimizer.kind must be one of adam-w, muon, got \"sgd\".")]
+    [InlineData("training.optimizer.kind", "\"sgd\"", "x.json: training.optimizer.kind must be one of adam-w, muon, nor-muon, got \"sgd\".")]
     [InlineData("training.optimizer.kind", "\"muon\"", "x.json: training.optimizer.muon_learning_rate is needed with kind muon, got nothing.")]
+    [InlineData("training.optimizer.kind", "\"nor-muon\"", "x.json: training.optimizer.muon_learning_rate is needed with kind nor-muon, got nothing.")]
+    [InlineData("training.optimizer.muon_cautious_decay", "true", "x.json: training.optimizer.muon_cautious_decay goes with kinds muon and nor-muon alone, got kind adam-w.")]
+    [InlineData("training.optimizer.nor_muon_beta2", "0.9", "x.json: training.optimizer.nor_muon_beta2 goes with kind nor-muon alone, got kind adam-w.")]
+    [InlineData("training.optimizer.muon_momentum_start", "0.8", "x.json: training.optimizer.muon_momentum_start goes with training.optimizer.muon_momentum_steps, got the start alone. Give both, for example 0.85 and 300, or neither.")]
     [InlineData("training.schedule.warmup_fraction", "0.1", "x.json: training.schedule.warmup_fraction must be 0 with kind triangle2, whose shape has none, got 0.1.")]
     [InlineData("architecture.heads", "5", "x.json: architecture.hidden_size must be a multiple of architecture.heads (5), got 32.")]
     [InlineData("architecture.norm_placement", "\"post\"", "x.json: architecture.final_norm cannot go with norm_placement post, whose last layer already ends with a norm, got true. Set final_norm to false.")]
@@ -67,6 +71,10 @@ public sealed class RecipeLoaderTests
     [InlineData(
         "training.schedule.warmup_fraction must be above 0 with kind inverse-sqrt, which scales by it, got 0.",
         "training.schedule.kind=inverse-sqrt")]
+    [InlineData(
+        "training.optimizer.scalar_learning_rate goes with architecture.residual_scalars alone, got 0.01. Set architecture.residual_scalars to true, or leave it out.",
+        "training.optimizer.scalar_learning_rate=0.01")]
+    [InlineData("corpus.pair_fraction goes with packing framed alone, got 0.5. Set corpus.packing to framed, or leave it out.", "corpus.pair_fraction=0.5")]
     [InlineData("training.mask_fraction_end must be at most training.mask_fraction (0.25), got 0.4.", "training.mask_fraction_end=0.4")]
     public void Load_SettingsThatCannotGoTogether_AreNamed(string expected, params string[] overrides) =>
         Assert.Equal([$"x.json: {expected}"], RecipeLoader.Load(Tiny, "x.json", overrides).Problems);

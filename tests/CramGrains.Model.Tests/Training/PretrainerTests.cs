@@ -1,6 +1,8 @@
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Data;
 using CramGrains.Model.Recipes;
+using CramGrains.Model.Tests.Data;
+using CramGrains.Model.Text;
 using CramGrains.Model.Training;
 using static TorchSharp.torch;
 
@@ -88,7 +90,7 @@ public sealed class PretrainerTests : IDisposable
         Assert.NotEqual(first.Run().HeldOutLoss, second.Run().HeldOutLoss);
     }
 
-    public static TheoryData<string> Resumable => ["adam-w", "muon", "dropout", "batches", "falling-mask", "time"];
+    public static TheoryData<string> Resumable => ["adam-w", "muon", "nor-muon", "scalars", "dropout", "batches", "falling-mask", "time"];
 
     [Theory]
     [MemberData(nameof(Resumable))]
@@ -157,6 +159,19 @@ public sealed class PretrainerTests : IDisposable
     }
 
     [Fact]
+    public void Run_NoCheckpointWantedAtTheEnd_WritesOneOnlyWhereItStops()
+    {
+        string folder = Folder();
+        using var stopped = new TrainingRig(TwentySteps, folder, checkpointAtEnd: false);
+        stopped.OnStep = step => Stop(stopped, step == 10);
+        Assert.NotEmpty(stopped.Run().Checkpoint);
+        using var whole = new TrainingRig(TwentySteps, folder, checkpointAtEnd: false);
+        var result = whole.Run();
+        Assert.Equal((PretrainingOutcome.Completed, 20L, ""), (result.Outcome, result.OptimizerSteps, result.Checkpoint));
+        Assert.Empty(whole.Events.OfType<CheckpointWritten>());
+    }
+
+    [Fact]
     public void Run_FinishedRunAgain_TrainsNoMore()
     {
         string folder = Folder();
@@ -209,6 +224,29 @@ public sealed class PretrainerTests : IDisposable
     }
 
     [Fact]
+    public void Run_FramedCorpus_NeverMasksItsFramesInTheHeldOutLoss()
+    {
+        var recipe = TwentySteps with { Corpus = TwentySteps.Corpus with { Packing = RowPacking.Framed } };
+        using var engine = new EagerEngine(recipe, 64, CPU);
+        var labels = new List<int>();
+        using var watched = new LabelEngine(engine, labels);
+        var rows = new ArrayRows([.. Enumerable.Range(0, 6).Select(row => (int[])[2, .. Enumerable.Range(5 + row, 6), 3, .. Enumerable.Range(20 + row, 7), 3])]);
+        var loss = new HeldOutLoss(rows, recipe);
+        Assert.True(double.IsFinite(loss.Measure(watched, new MaskedMicrobatch(3, 16, 48), TestContext.Current.CancellationToken)));
+        Assert.Equal(6 * MaskCount.PerRow(16, 0.15), labels.Count);
+        Assert.DoesNotContain(labels, SpecialTokens.IsFrame);
+    }
+
+    private sealed class LabelEngine(IPretrainingEngine inner, List<int> labels) : EngineWrapper(inner)
+    {
+        public override Tensor Evaluate(MaskedMicrobatch microbatch)
+        {
+            labels.AddRange(microbatch.Labels[..microbatch.MaskedCount]);
+            return base.Evaluate(microbatch);
+        }
+    }
+
+    [Fact]
     public void Run_Progress_IsReportedInOrderWithinTheBudget()
     {
         using var rig = Rig(TwentySeconds);
@@ -225,6 +263,17 @@ public sealed class PretrainerTests : IDisposable
         return name switch
         {
             "muon" => TwentySteps with { Training = training with { Optimizer = training.Optimizer with { Kind = OptimizerKind.Muon, MuonLearningRate = 0.02 } } },
+            "nor-muon" => TwentySteps with
+            {
+                Training = training with
+                {
+                    Optimizer = training.Optimizer with
+                    {
+                        Kind = OptimizerKind.NorMuon, MuonLearningRate = 0.02, MuonMomentumStart = 0.85, MuonMomentumSteps = 15, MuonCautiousDecay = true, MuonDecayFollowsSchedule = true,
+                    },
+                },
+            },
+            "scalars" => TwentySteps with { Architecture = TestRecipes.TinyShape with { ResidualScalars = true } },
             "dropout" => TwentySteps with { Architecture = TestRecipes.TinyShape with { Dropout = 0.1 } },
             "batches" => TestRecipes.Tiny(batch: 6, tokens: 16 * 6 * 20),
             "falling-mask" => TwentySteps with { Training = training with { MaskFraction = 0.3, MaskFractionEnd = 0.15 } },

@@ -97,6 +97,13 @@ public sealed class SchedulesTests
     public void BatchSize_RampBySteps_GrowsWithThem(long step, int expected) =>
         Assert.Equal(expected, Schedules.BatchSize(Paper() with { BatchRampFraction = 0, BatchRampSteps = 640 }, budgetFraction: 0.99, step));
 
+    [Theory]
+    [InlineData(0.0, 2048)]
+    [InlineData(0.3, 5120)]
+    [InlineData(0.5999, 8064)]
+    [InlineData(0.6, 8192)]
+    public void BatchSize_RampWithAStart_GrowsFromIt(double progress, int expected) => Assert.Equal(expected, Schedules.BatchSize(Paper() with { BatchSizeStart = 2048 }, progress));
+
     [Fact]
     public void BatchSize_NoRamp_IsFullFromTheStart() => Assert.Equal(8192, Schedules.BatchSize(Paper() with { BatchRampFraction = 0 }, 0));
 

@@ -12,12 +12,12 @@ internal sealed class TrainingRig : IDisposable, IProgress<TrainingEvent>
 {
     private readonly IPretrainingEngine _engine;
 
-    public TrainingRig(Recipe recipe, string folder, Func<IPretrainingEngine, IPretrainingEngine>? wrap = null, string corpusDigest = "")
+    public TrainingRig(Recipe recipe, string folder, Func<IPretrainingEngine, IPretrainingEngine>? wrap = null, string corpusDigest = "", bool checkpointAtEnd = true)
     {
         _engine = new TickingEngine(new EagerEngine(recipe, 64, CPU), this);
         _engine = wrap?.Invoke(_engine) ?? _engine;
         var rows = new PatternRows(64, recipe.Corpus.SequenceLength);
-        Pretrainer = new(recipe, new PatternSource(rows), rows, _engine, new CheckpointStore(folder, 2), Time, this, corpusDigest);
+        Pretrainer = new(recipe, new PatternSource(rows), rows, _engine, new CheckpointStore(folder, 2), Time, this, corpusDigest) { CheckpointAtEnd = checkpointAtEnd };
     }
 
     public FakeTimeProvider Time { get; } = new();

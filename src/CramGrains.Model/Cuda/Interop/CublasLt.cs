@@ -5,7 +5,7 @@ namespace CramGrains.Model.Cuda.Interop;
 /// <summary>The part of cuBLASLt that the fast engine uses.</summary>
 internal sealed unsafe class CublasLt
 {
-    public const int Bfloat16 = 14, Float32 = 0, Float8E4M3 = 28, Float8E5M2 = 29;
+    public const int Bfloat16 = 14, Float16 = 2, Float32 = 0, Float8E4M3 = 28, Float8E5M2 = 29;
     private const int Compute32 = 68, AttributeTransA = 3, AttributeTransB = 4, AttributeScaleA = 17, AttributeScaleB = 18, AttributeFastAccumulation = 25, PreferenceWorkspace = 1;
 
     private readonly delegate* unmanaged<nint, nint, void*, nint, nint, nint, nint, void*, nint, nint, nint, nint, void*, nint, nint, nint, int> _matmul;

@@ -5,7 +5,7 @@ namespace CramGrains.Model.Cuda.Interop;
 /// <summary>The part of the CUDA driver API that the fast engine uses, as function pointers; each call is checked.</summary>
 internal sealed unsafe class CudaDriver
 {
-    public const int AttributeMultiprocessors = 16, AttributeMajor = 75, AttributeMinor = 76;
+    public const int AttributeMultiprocessors = 16, AttributeMajor = 75, AttributeMinor = 76, AttributeSharedPerBlock = 97;
     private const int FunctionMaximumDynamicShared = 8;
 
     private readonly delegate* unmanaged<int, byte**, int> _errorString;
@@ -116,6 +116,9 @@ internal sealed unsafe class CudaDriver
         Check(_deviceAttribute(&value, attribute, device), "cuDeviceGetAttribute");
         return value;
     }
+
+    /// <summary>Compute capability times ten, such as 90.</summary>
+    public int Architecture(int device) => (10 * Attribute(device, AttributeMajor)) + Attribute(device, AttributeMinor);
 
     public string Name(int device)
     {

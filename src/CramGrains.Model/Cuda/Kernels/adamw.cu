@@ -3,12 +3,12 @@
 // One step of AdamW over every parameter, flat: the clip factor from the squared-norm partials (the same order in every block), decoupled decay below
 // `decayed`, and the bf16 working copy. counts are in float4 units. norm receives the global gradient norm before clipping.
 // live, where given, holds lr and both corrections in place of the arguments, so that a recorded launch serves every step; norm may be null.
-// Entries [skip_from, skip_to) belong to another optimizer.
+// Entries [skip_from, skip_to) belong to another optimizer; those from scaled_from on have their learning rate multiplied by scaled_by.
 // rest1 and rest2 are 1 - beta1 and 1 - beta2, rounded once by the host.
 extern "C" __global__ void __launch_bounds__(256) adamw(
     Quad* p, const Quad* g, Quad* m, Quad* v, uint2* working, const float* squares, int partials, float* norm, float clip,
     long long count, long long decayed, float lr, float decay, float rest1, float rest2, float eps, float correction1, float correction2, const float* live,
-    long long skip_from, long long skip_to)
+    long long skip_from, long long skip_to, long long scaled_from, float scaled_by)
 {
     __shared__ float room[32];
     float total = 0.f;
@@ -22,14 +22,14 @@ extern "C" __global__ void __launch_bounds__(256) adamw(
     {
         if (i >= skip_from && i < skip_to) continue;
         Quad gp = g[i], pp = p[i], mp = m[i], vp = v[i];
-        float k = i < decayed ? keep : 1.f;
+        float k = i < decayed ? keep : 1.f, by = i < scaled_from ? step : step * scaled_by;
 #pragma unroll
         for (int j = 0; j < 4; j++)
         {
             float d = gp.f[j] * factor;
             mp.f[j] += rest1 * (d - mp.f[j]);
             vp.f[j] += rest2 * (d * d - vp.f[j]);
-            pp.f[j] = pp.f[j] * k - step * mp.f[j] / (sqrtf(vp.f[j]) * root + eps);
+            pp.f[j] = pp.f[j] * k - by * mp.f[j] / (sqrtf(vp.f[j]) * root + eps);
         }
         p[i] = pp;
         m[i] = mp;

@@ -1,7 +1,8 @@
 #pragma once
 #include "common.cuh"
 
-// Warp-level matrix products of bf16 tiles in shared memory (mma.sync m16n8k16, float32 accumulation) and the tile layout they read without bank conflicts.
+// Warp-level matrix products of 16-bit tiles in shared memory (mma.sync m16n8k16, float32 accumulation) and the tile layout they read without bank conflicts.
+// Compute capability 7.5 has neither asynchronous copies nor products of 16 columns: there a thread copies through registers and a product is two of 8 columns.
 // A tile is rows of CHUNKS 16-byte chunks; the chunk index is mixed with the row, so that the eight rows of an 8 x 8 block lie in distinct banks.
 template <int CHUNKS> __device__ __forceinline__ u32 slot(int row, int chunk)
 {
@@ -17,10 +18,20 @@ __device__ __forceinline__ u32 shared_address(const void* p)
 
 __device__ __forceinline__ void copy_async(u32 shared, const void* global)
 {
+#if __CUDA_ARCH__ < 800
+    Pack p = *(const Pack*)global;
+    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(shared), "r"(p.w[0]), "r"(p.w[1]), "r"(p.w[2]), "r"(p.w[3]) : "memory");
+#else
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(global));
+#endif
 }
 
-__device__ __forceinline__ void copies_done() { asm volatile("cp.async.commit_group;\ncp.async.wait_group 0;" ::: "memory"); }
+__device__ __forceinline__ void copies_done()
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.commit_group;\ncp.async.wait_group 0;" ::: "memory");
+#endif
+}
 
 __device__ __forceinline__ void load4(u32* r, u32 address)
 {
@@ -34,8 +45,20 @@ __device__ __forceinline__ void load4_transposed(u32* r, u32 address)
 
 __device__ __forceinline__ void multiply(float* c, const u32* a, u32 b0, u32 b1)
 {
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+#if FP16
+#define OPERANDS "f16.f16"
+#else
+#define OPERANDS "bf16.bf16"
+#endif
+#if __CUDA_ARCH__ < 800
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32." OPERANDS ".f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[0]), "r"(a[1]), "r"(b0));
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32." OPERANDS ".f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[2]), "r"(a[3]), "r"(b1));
+#else
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." OPERANDS ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                  : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#endif
 }
 
 // Operand A (16 rows, 16 columns) of a row-major tile, at (row, 8 * chunk).
@@ -67,7 +90,7 @@ template <int CHUNKS> __device__ __forceinline__ void load_b(u32* b, u32 tile, i
     load4_transposed(b, tile + 16 * slot<CHUNKS>(row + (lane & 15), chunk + (lane >> 4)));
 }
 
-// Results of NT column tiles (16 rows x 8 NT) as bf16 to global memory: the four lanes of a quad trade words so that each writes whole 16-byte chunks.
+// Results of NT column tiles (16 rows x 8 NT) as the working type to global memory: the four lanes of a quad trade words so that each writes whole 16-byte chunks.
 // `also` is given each chunk and its offset; without `to` nothing else is written.
 template <int NT, class Also> __device__ __forceinline__ void store_rows(const float (*acc)[4], float scale0, float scale1, bf16* to, int stride, Also also)
 {

@@ -28,6 +28,7 @@ class CrammedConfig(PretrainedConfig):
         first_attention_norm=True,
         final_norm=True,
         query_key_norm=False,
+        residual_scalars=False,  # each layer reads one learned scalar times the stream plus another times the embeddings
         tie_word_embeddings=True,
         head_transform=False,
         decoder_bias=False,
@@ -60,6 +61,7 @@ class CrammedConfig(PretrainedConfig):
         self.first_attention_norm = first_attention_norm
         self.final_norm = final_norm
         self.query_key_norm = query_key_norm
+        self.residual_scalars = residual_scalars
         self.tie_word_embeddings = tie_word_embeddings
         self.head_transform = head_transform
         self.decoder_bias = decoder_bias

@@ -99,8 +99,12 @@ class CrammedPreTrainedModel(PreTrainedModel):
             nn.init.ones_(module.weight)
             if getattr(module, "bias", None) is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, CrammedModel) and module.pos_scale is not None:
-            nn.init.constant_(module.pos_scale, self.config.hidden_size**-0.5)
+        elif isinstance(module, CrammedModel):
+            if module.pos_scale is not None:
+                nn.init.constant_(module.pos_scale, self.config.hidden_size**-0.5)
+            if module.residual_scalars is not None:
+                nn.init.ones_(module.residual_scalars)
+                nn.init.zeros_(module.embedding_scalars)
         elif isinstance(module, CrammedDecoder):
             if module.weight is not None:
                 nn.init.normal_(module.weight, std=std)
@@ -118,6 +122,9 @@ class CrammedModel(CrammedPreTrainedModel):
         self.pos_scale = nn.Parameter(torch.tensor([d**-0.5])) if config.positions == "scaled-sinusoidal" else None
         self.positions = nn.Embedding(config.max_position_embeddings, d) if config.positions == "learned" else None
         self.segments = nn.Embedding(config.type_vocab_size, d) if config.type_vocab_size > 0 else None
+        mixes = config.residual_scalars
+        self.residual_scalars = nn.Parameter(torch.ones(config.num_hidden_layers)) if mixes else None
+        self.embedding_scalars = nn.Parameter(torch.zeros(config.num_hidden_layers)) if mixes else None
         self.emb_norm = make_norm(config) if config.embedding_norm else nn.Identity()
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.layers = nn.ModuleList(CrammedLayer(config, i == 0) for i in range(config.num_hidden_layers))
@@ -154,7 +161,9 @@ class CrammedModel(CrammedPreTrainedModel):
         x = self.embed(self.word(input_ids) if inputs_embeds is None else inputs_embeds, token_type_ids)  # [B, S, D]
         mask = None if attention_mask is None else attention_mask.bool()[:, None, None, :]  # [B, 1, 1, S]
         states = [x]
-        for layer in self.layers:
+        for i, layer in enumerate(self.layers):
+            if self.residual_scalars is not None:
+                x = self.residual_scalars[i] * x + self.embedding_scalars[i] * states[0]
             x = layer(x, mask)
             states.append(x)
         output = BaseModelOutput(last_hidden_state=self.final_norm(x), hidden_states=tuple(states) if output_hidden_states else None)

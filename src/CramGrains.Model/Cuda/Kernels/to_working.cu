@@ -1,7 +1,7 @@
 #include "common.cuh"
 
-// The bf16 working copy of float32 masters; counts in float4 units.
-extern "C" __global__ void __launch_bounds__(256) to_bf16(const Quad* in, uint2* out, long long count)
+// The 16-bit working copy of float32 masters; counts in float4 units.
+extern "C" __global__ void __launch_bounds__(256) to_working(const Quad* in, uint2* out, long long count)
 {
     for (long long i = (long long)blockIdx.x * 256 + threadIdx.x; i < count; i += (long long)gridDim.x * 256)
     {

@@ -1,0 +1,101 @@
+using System.Text.Json;
+using CramGrains.Model.Checkpoints;
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Studies;
+using CramGrains.Silo.Hosting;
+
+namespace CramGrains.Silo.Commands;
+
+/// <summary>A study's folder on disk: one folder a piece of work, whose result appears whole or not at all and is used only for what it was made for.</summary>
+/// <remarks>
+/// <c>about.json</c> is written when a piece begins and says what it is for: digests, never paths, so that a folder may be carried to another machine. <c>result.json</c>
+/// repeats that beside what came of it. Anything that does not match is refused by name; nothing is overwritten in silence.
+/// </remarks>
+internal sealed class StudyFolder(string root)
+{
+    private const string AboutFile = "about.json", ResultFile = "result.json", RecipeFile = "recipe.json";
+    private const int Version = 1;
+
+    /// <summary>The study's folder.</summary>
+    public string Root => root;
+
+    /// <summary>The folder of a piece.</summary>
+    public string Of(string piece) => Path.Combine([root, .. piece.Split('/')]);
+
+    /// <summary>What a finished piece gave; null when it is not finished.</summary>
+    /// <param name="piece">Its name, with '/' between folders.</param>
+    /// <param name="about">What it must have been made for.</param>
+    /// <param name="recipe">Its recipe, to say what differs.</param>
+    /// <exception cref="CheckpointMismatchException">It was made for something else.</exception>
+    /// <exception cref="InvalidDataException">It cannot be read.</exception>
+    public T? Find<T>(string piece, IReadOnlyDictionary<string, string> about, Recipe? recipe = null)
+        where T : class
+    {
+        string path = Path.Combine(Of(piece), ResultFile);
+        if (!File.Exists(path))
+        {
+            RequireBegun(piece, about, recipe);
+            return null;
+        }
+
+        var found = Read<Finished<T>>(path);
+        RequireSame(piece, found.About, about, recipe);
+        return found.Result;
+    }
+
+    /// <summary>Notes what a piece is for, before the first of it is done.</summary>
+    public void Begin(string piece, IReadOnlyDictionary<string, string> about)
+    {
+        if (!File.Exists(Path.Combine(Of(piece), AboutFile)))
+        {
+            AtomicFile.WriteText(Path.Combine(Of(piece), AboutFile), JsonSerializer.Serialize(new Begun(Version, about), StudyJson.Options) + "\n");
+        }
+    }
+
+    /// <summary>Keeps what a piece gave.</summary>
+    public void Finish<T>(string piece, IReadOnlyDictionary<string, string> about, T result) =>
+        AtomicFile.WriteText(Path.Combine(Of(piece), ResultFile), JsonSerializer.Serialize(new Finished<T>(Version, about, result), StudyJson.Options) + "\n");
+
+    private void RequireBegun(string piece, IReadOnlyDictionary<string, string> about, Recipe? recipe)
+    {
+        string path = Path.Combine(Of(piece), AboutFile);
+        if (File.Exists(path))
+        {
+            RequireSame(piece, Read<Begun>(path).About, about, recipe);
+        }
+    }
+
+    private void RequireSame(string piece, IReadOnlyDictionary<string, string> there, IReadOnlyDictionary<string, string> here, Recipe? recipe)
+    {
+        string[] different = [.. here.Keys.Union(there.Keys).Where(key => there.GetValueOrDefault(key) != here.GetValueOrDefault(key))];
+        if (different.Length == 0)
+        {
+            return;
+        }
+
+        string what = string.Join(", ", different.Select(key => $"{key} {Short(there.GetValueOrDefault(key))} instead of {Short(here.GetValueOrDefault(key))}"));
+        string stored = Path.Combine(Of(piece), RecipeFile);
+        string[] settings = recipe is not null && File.Exists(stored) ? [.. RecipeDifferences.Of(File.ReadAllText(stored), RecipeJson.ToCanonicalJson(recipe))] : [];
+        string which = settings.Length == 0 ? "" : $" ({string.Join("; ", settings.Take(5))}{(settings.Length > 5 ? $"; and {settings.Length - 5} more" : "")})";
+        throw new CheckpointMismatchException(
+            $"{Of(piece)}: was made with {what}{which}. Delete that folder to do it again, take the study back to what it was, or give another --out.");
+    }
+
+    private static T Read<T>(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(File.ReadAllText(path), StudyJson.Options)!;
+        }
+        catch (JsonException problem)
+        {
+            throw new InvalidDataException($"{path}: cannot be read: {problem.Message} It was altered, or written by another version. Delete its folder to do it again.", problem);
+        }
+    }
+
+    private static string Short(string? value) => value is null ? "none" : value.Length > 16 ? value[..12] : value;
+
+    private sealed record Begun(int Version, IReadOnlyDictionary<string, string> About);
+
+    private sealed record Finished<T>(int Version, IReadOnlyDictionary<string, string> About, T Result);
+}

@@ -1,0 +1,253 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using CramGrains.Model.Checkpoints;
+using CramGrains.Model.Evaluation;
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Studies;
+using CramGrains.Model.Training;
+using CramGrains.Silo.Worker.Jobs;
+using TorchSharp;
+
+namespace CramGrains.Silo.Commands;
+
+/// <summary>The fine-tunings of a study: first the choice of one setting for each variant, then every task and seed with it.</summary>
+/// <param name="study">What is run.</param>
+/// <param name="runs">The pretrainings.</param>
+/// <param name="folder">Where results lie.</param>
+/// <param name="corpora">The vocabularies.</param>
+/// <param name="glueFolder">Official GLUE files.</param>
+/// <param name="device">The one device.</param>
+/// <param name="cache">Folder of compiled kernels.</param>
+/// <param name="say">Told of each in one line.</param>
+/// <param name="changed">Told when a result is there that was not.</param>
+internal sealed class StudyGlueRuns(
+    Study study, StudyRuns runs, StudyFolder folder, StudyCorpora corpora, string glueFolder, torch.Device device, string cache, Action<string> say, Action changed)
+{
+    private const string Protocol = "study-glue-1";
+
+    private readonly StudyGlue _glue = study.Definition.Glue!;
+    private readonly Dictionary<string, StudyGlueResult> _results = [];
+    private readonly Dictionary<(GlueTaskName, bool), (GlueData Data, string Digest)> _data = [];
+
+    /// <summary>What is done, choices included.</summary>
+    public IReadOnlyList<StudyGlueResult> Results => [.. _results.Values];
+
+    /// <summary>Reads the files of every task, so that a missing one surfaces before the first pretraining.</summary>
+    /// <exception cref="GlueException">A file is missing or cannot be read.</exception>
+    public void CheckFiles()
+    {
+        foreach (var task in _glue.Tasks)
+        {
+            Data(task, choice: StudySettings.Candidates(_glue).Count > 1);
+        }
+    }
+
+    /// <summary>Takes up what is there, and refuses by name what was made for something else.</summary>
+    public void Find()
+    {
+        foreach (var variant in study.Definition.Variants)
+        {
+            Take(Choices(variant.Name));
+        }
+
+        foreach (var cell in study.Cells.Where(cell => StudyPlan.IsFineTuned(study.Definition, cell)))
+        {
+            Take(Finals(cell));
+        }
+    }
+
+    /// <summary>Runs what the selected cells need and what is not done.</summary>
+    /// <returns>Whether all of it is done.</returns>
+    public bool Run(Func<StudyCell, bool> selected, StudyStop stop)
+    {
+        var cells = study.Cells.Where(cell => StudyPlan.IsFineTuned(study.Definition, cell) && selected(cell)).ToList();
+        if (cells.FirstOrDefault(cell => runs.Result(cell) is { Weights: null, Failure: null }) is { } bare)
+        {
+            throw new CheckpointMismatchException(
+                $"{folder.Of(bare.Folder)}: was pretrained when the study did not fine-tune it, so its weights were not kept. Delete that folder to pretrain it again.");
+        }
+
+        bool complete = true;
+        foreach (string variant in cells.Select(cell => cell.Variant).Distinct())
+        {
+            if (StudyChoices.Setting(study.Definition, variant, Results).Best is null)
+            {
+                complete &= runs.Result(StudyPlan.ChoiceCell(study.Definition, variant)) is not null && RunAll(Choices(variant), stop);
+            }
+        }
+
+        // One seed of all, then the next: whenever it is stopped, what is done compares.
+        var finals = cells.SelectMany(Finals).OrderBy(work => IndexOf(_glue.Seeds, work.Seed)).ThenBy(work => IndexOf(_glue.Tasks, work.Task)).ToList();
+        complete &= cells.All(cell => runs.Result(cell) is not null && StudyChoices.Setting(study.Definition, cell.Variant, Results).Best is not null);
+        return RunAll(finals, stop) && complete;
+    }
+
+    private static int IndexOf<T>(IReadOnlyList<T> list, T item) => list.Index().First(pair => Equals(pair.Item, item)).Index;
+
+    /// <summary>The fine-tunings that choose a variant's setting; none where there is nothing to choose, or nothing to fine-tune yet.</summary>
+    private List<Work> Choices(string variant)
+    {
+        var cell = StudyPlan.ChoiceCell(study.Definition, variant);
+        return StudySettings.Candidates(_glue).Count == 1 || runs.Result(cell) is not { Weights: not null } ? [] :
+        [
+            .. from candidate in StudySettings.Candidates(_glue)
+               from seed in _glue.ChoiceSeeds ?? [_glue.Seeds[0]]
+               from task in _glue.Tasks
+               select new Work(cell, task, seed, candidate, true),
+        ];
+    }
+
+    /// <summary>The fine-tunings of one model with the chosen setting; none while there is no model or no setting, or where training diverged.</summary>
+    private List<Work> Finals(StudyCell cell)
+    {
+        string? best = StudyChoices.Setting(study.Definition, cell.Variant, Results).Best;
+        return best is null || runs.Result(cell) is not { Weights: not null } ? [] :
+        [
+            .. from seed in _glue.Seeds
+               from task in _glue.Tasks
+               select new Work(cell, task, seed, StudySettings.Candidates(_glue).First(candidate => StudySettings.Text(candidate) == best), false),
+        ];
+    }
+
+    private void Take(IEnumerable<Work> works)
+    {
+        foreach (var work in works)
+        {
+            if (folder.Find<StudyGlueResult>(work.Piece, About(work)) is { } found)
+            {
+                _results[work.Piece] = found;
+            }
+        }
+    }
+
+    private bool RunAll(IReadOnlyList<Work> works, StudyStop stop)
+    {
+        var left = works.Where(work => !_results.ContainsKey(work.Piece)).ToList();
+        LoadedModel? model = null;
+        try
+        {
+            foreach (var work in left)
+            {
+                if (stop.IsAsked)
+                {
+                    return false;
+                }
+
+                if (model?.Cell != work.Cell)
+                {
+                    model?.Dispose();
+                    model = null;
+                    model = Load(work.Cell);
+                }
+
+                RunOne(work, model.Encoder, stop.Token);
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsAsked)
+        {
+            return false; // this one begins anew: it is short
+        }
+        finally
+        {
+            model?.Dispose();
+        }
+
+        return true;
+    }
+
+    private void RunOne(Work work, PretrainedEncoder encoder, CancellationToken stop)
+    {
+        var about = About(work);
+        var settings = Settings(work);
+        var (data, _) = Data(work.Task, work.Choice);
+        string setting = StudySettings.Text(work.Candidate);
+        folder.Begin(work.Piece, about);
+        StudyGlueResult result;
+        try
+        {
+            StudyGlueResult? made = null;
+            var progress = new DirectProgress<TrainingEvent>(happened =>
+            {
+                if (happened is TrainingNote note)
+                {
+                    say(note.Text);
+                }
+            });
+            GlueProtocol.Run(settings, encoder, data, [work.Seed], device, progress, (tuned, _) => made = new(
+                work.Cell, work.Task, work.Seed, setting, work.Choice, tuned.Scores, tuned.TrainExamples, tuned.EvaluationExamples, tuned.Steps, tuned.TrainingSeconds), stop, cache);
+            result = made!;
+        }
+        catch (NonFiniteFineTuningLossException diverged)
+        {
+            result = new(work.Cell, work.Task, work.Seed, setting, work.Choice, [], 0, 0, diverged.Step, 0, diverged.Message);
+        }
+
+        folder.Finish(work.Piece, about, result);
+        _results[work.Piece] = result;
+        string score = result.Failure ?? (100 * result.Headline).ToString("0.0", CultureInfo.InvariantCulture);
+        say($"{work.Cell.Name}, {GlueTask.Of(work.Task).Id} seed {work.Seed}{(work.Choice ? $", choosing {setting}" : "")}: {score}, {result.Steps} steps in {result.Seconds.ToString("0.0", CultureInfo.InvariantCulture)} s");
+        changed();
+    }
+
+    private LoadedModel Load(StudyCell cell)
+    {
+        var recipe = runs.RecipeOf(cell)!;
+        var store = LocalPretraining.Checkpoints(folder.Of(cell.Folder));
+        var checkpoint = store.TryLoadNewest(out _)
+            ?? throw new FileNotFoundException($"{store.Folder}: holds no weights of {cell.Name}, which GLUE needs. Delete {folder.Of(cell.Folder)} to pretrain it again.");
+        try
+        {
+            string weights = PretrainedModel.IdentityOf(checkpoint.State.Manifest), expected = runs.Result(cell)!.Weights!;
+            return weights == expected
+                ? new(cell, checkpoint, new(cell.Name, recipe.Architecture, checkpoint.State.Weights, StudyCorpora.Encoder(corpora.Of(recipe), recipe), Identity: weights))
+                : throw new CheckpointMismatchException($"{checkpoint.Path}: holds weights {weights[..12]}, but the result of {cell.Name} is of {expected[..12]}. Delete {folder.Of(cell.Folder)} to pretrain it again.");
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    private FineTuningRecipe Settings(Work work) => StudySettings.Of(runs.RecipeOf(work.Cell)!.FineTuning, _glue, work.Candidate, work.Choice);
+
+    private Dictionary<string, string> About(Work work) => new()
+    {
+        ["protocol"] = Protocol,
+        ["weights"] = runs.Result(work.Cell)!.Weights!,
+        ["settings"] = Digest(JsonSerializer.Serialize(Settings(work) with { Tasks = [], Seeds = 1 }, RecipeJson.Options)),
+        ["data"] = Data(work.Task, work.Choice).Digest,
+    };
+
+    private (GlueData Data, string Digest) Data(GlueTaskName task, bool choice)
+    {
+        if (!_data.TryGetValue((task, choice), out var known))
+        {
+            var whole = GlueReader.Read(glueFolder, task);
+            string digest = Digest(string.Join(' ', whole.Evaluations.Select(split => split.Path).Prepend(whole.Train.Path).Select(DurableFiles.Sha256)));
+            _data[(task, false)] = (whole, digest);
+            known = choice ? _data[(task, true)] = (GlueChoice.Split(whole), digest) : _data[(task, false)];
+        }
+
+        return known;
+    }
+
+    private static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    /// <summary>One fine-tuning.</summary>
+    private sealed record Work(StudyCell Cell, GlueTaskName Task, int Seed, IReadOnlyList<string> Candidate, bool Choice)
+    {
+        public string Piece { get; } = string.Create(
+            CultureInfo.InvariantCulture, $"{Cell.Folder}/{(Choice ? $"glue-choice/{FolderName(StudySettings.Text(Candidate))}" : "glue")}/{GlueTask.Of(Task).Id}-{Seed}");
+
+        private static string FolderName(string text) => string.Concat(text.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' ? c : '-'));
+    }
+
+    /// <summary>Weights in memory for all fine-tunings of one cell.</summary>
+    private sealed record LoadedModel(StudyCell Cell, LoadedCheckpoint Checkpoint, PretrainedEncoder Encoder) : IDisposable
+    {
+        public void Dispose() => Checkpoint.Dispose();
+    }
+}

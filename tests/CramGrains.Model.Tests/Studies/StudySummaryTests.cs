@@ -1,0 +1,137 @@
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Studies;
+
+namespace CramGrains.Model.Tests.Studies;
+
+/// <summary>The report of made-up results.</summary>
+public sealed class StudySummaryTests
+{
+    private static readonly StudyCellResult[] Cells =
+    [
+        Results.Grid("plain", 0.5, 6), Results.Grid("plain", 1, 5.5), Results.Grid("plain", 2, 5.8),
+        Results.Of("plain", "2m", 0, 4.0), Results.Of("plain", "2m", 1, 4.2), Results.Of("modern", "2m", 0, 3.1), Results.Of("modern", "2m", 1, 3.3),
+        Results.Of("plain", "8m", 0, 3.6), Results.Of("modern", "8m", 0, 2.5), Results.Of("modern", "8m", 1, null),
+        Results.Cell(new(StudyPart.Ablation, "modern", "2m", 1, Without: "muon"), 3.75),
+    ];
+
+    private static readonly StudyGlueResult[] Glue =
+    [
+        .. from variant in (string[])["plain", "modern"]
+           from seed in (int[])[0, 1, 2]
+           from task in (GlueTaskName[])[GlueTaskName.Cola, GlueTaskName.Mrpc]
+           select Results.Glue(variant, task, seed, (variant == "plain" ? 0.2 : 0.3) + (task == GlueTaskName.Mrpc ? 0.5 : 0) + (seed * 0.01), subset: task == GlueTaskName.Mrpc),
+    ];
+
+    private static readonly StudySummary Summary = StudySummary.Of(Results.Definition, Cells, Glue);
+
+    [Fact]
+    public void Of_SeedsOfABudget_AreMedianAndSpread()
+    {
+        var row = Summary.Rows.Single(row => row is { Label: "plain", Budget: "2m" });
+        Assert.Equal((4.1, 4.0, 4.2, 2), (Math.Round(row.HeldOut!.Median, 9), row.HeldOut.Minimum, row.HeldOut.Maximum, row.HeldOut.Count));
+        Assert.Equal(Math.Sqrt(0.02), row.HeldOut.Deviation, 1e-9);
+        Assert.Equal((100_000, 100), (row.TokensPerSecond, row.Updates));
+    }
+
+    [Fact]
+    public void Of_SeedThatDiverged_IsCountedAndNamed()
+    {
+        var row = Summary.Rows.Single(row => row is { Label: "modern", Budget: "8m" });
+        Assert.Equal((2.5, 1, 2), (row.HeldOut!.Median, row.Diverged, row.Seeds.Count));
+        Assert.Contains(Summary.Notes, note => note.Contains("modern@8m#1 diverged: The loss is NaN.", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Of_VariantAgainstTheFirst_IsItsDifferenceInNatsAndPoints()
+    {
+        Assert.Equal(["2m", "8m"], Summary.Differences.Select(difference => difference.Budget));
+        Assert.Equal(0.9, Summary.Differences[0].Nats, 1e-9);
+        Assert.Null(Summary.Differences[0].GluePoints);
+        Assert.Equal(1.1, Summary.Differences[1].Nats, 1e-9);
+        Assert.Equal(10, Summary.Differences[1].GluePoints!.Value, 1e-9);
+    }
+
+    [Fact]
+    public void Of_ElementTakenAway_IsComparedOnItsOwnSeeds()
+    {
+        var ablation = Assert.Single(Summary.Ablations);
+        Assert.Equal(0.45, ablation.NatsWorse!.Value, 1e-9); // against seed 1 of the whole, not the median of both
+    }
+
+    [Fact]
+    public void Of_Glue_IsTheMeanOfMediansAndTheSpreadOfEachSeedsMean()
+    {
+        var row = Summary.Rows.Single(row => row is { Label: "plain", Budget: "8m" });
+        Assert.Equal([0.21, 0.71], row.Glue.Select(score => Math.Round(score.Scores.Median, 9)));
+        Assert.Equal(0.46, row.GlueMean!.Value, 1e-9);
+        Assert.Equal((3, 0.01), (row.GlueMeans!.Count, Math.Round(row.GlueMeans.Deviation, 9)));
+    }
+
+    [Fact]
+    public void Of_OneTaskMissing_HasNoMean()
+    {
+        var row = StudySummary.Of(Results.Definition, Cells, [.. Glue.Where(result => result.Task == GlueTaskName.Cola)]).Rows.Single(row => row is { Label: "plain", Budget: "8m" });
+        Assert.Null(row.GlueMean);
+        Assert.Null(row.GlueMeans);
+    }
+
+    [Fact]
+    public void Of_Ladder_IsFittedAndExtrapolated()
+    {
+        var ladder = Summary.Ladders.Single(ladder => ladder.Variant == "plain");
+        Assert.Equal([new LadderPoint(120, 4.1), new LadderPoint(480, 3.6)], ladder.Points.Select(point => point with { Loss = Math.Round(point.Loss, 9) }));
+        double slope = (3.6 - 4.1) / Math.Log(4);
+        Assert.Equal(3.6 + (slope * Math.Log(180)), ladder.At24Hours!.Value, 1e-9);
+    }
+
+    [Fact]
+    public void Of_CorporaOrDevicesThatDiffer_AreSaid()
+    {
+        var mixed = StudySummary.Of(Results.Definition, [Cells[3], Results.Cell(new(StudyPart.Main, "modern", "2m", 0), 3, corpus: "0ther", device: "Another GPU")], []);
+        Assert.Contains(mixed.Notes, note => note.StartsWith("Corpora differ", StringComparison.Ordinal) && note.Contains("modern: 0ther", StringComparison.Ordinal));
+        Assert.Contains(mixed.Notes, note => note.StartsWith("Devices or engines differ", StringComparison.Ordinal) && note.Contains("Another GPU", StringComparison.Ordinal));
+        Assert.Contains(Summary.Notes, note => note == "All were trained on corpus c0ffee.");
+    }
+
+    [Fact]
+    public void Markdown_Summary_ShowsEveryPart()
+    {
+        string table = StudyTable.Markdown(Summary);
+        string[] expected =
+        [
+            "**Not finished: 11 of 16 pretrainings are done.**",
+            "| variant | budget | seeds | held-out nats | tokens | updates | tokens/s | cola mcc | mrpc f1 | GLUE mean |",
+            "| plain | 2m | 2 | 4.100 ± 0.141 (4.000 to 4.200) | 1.0 M | 100 | 100,000 | - | - | - |",
+            "| plain | 8m | 1 | 3.600 | 1.0 M | 100 | 100,000 | 21.0 ± 1.0 | 71.0 ± 1.0 (subset) | 46.0 ± 1.0 |",
+            "| modern | 8m | 2 | 2.500, 1 of 2 diverged |",
+            "**modern against plain at 8m: -1.100 nats held-out (below 0 is better), +10.0 GLUE points**",
+            "0.5: 6.000, **1: 5.500**, 2: 5.800",
+            "| muon | 2m | 1 | 3.750 | +0.450 |",
+            "(extrapolation, 180 times the longest budget)",
+            "- plain: training.optimizer.learning_rate = 1, tuned on 3 values at 60s each.",
+            "- modern: the grid over training.optimizer.muon_learning_rate is not complete.",
+            "- mrpc was fine-tuned on 900 training examples",
+        ];
+        Assert.All(expected, line => Assert.Contains(line, table, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Csv_Curves_HasALineAMeasurement()
+    {
+        string[] lines = StudyCurves.Csv(Cells).TrimEnd().Split('\n');
+        Assert.Equal("variant,budget,seed,seconds,tokens,updates,held_out_nats", lines[0]);
+        Assert.Equal(1 + (2 * Cells.Length), lines.Length);
+        Assert.Contains("plain grid=1,60s,0,10,1000000,100,5.5", lines);
+        Assert.Contains("modern-without-muon,2m,1,0,0,0,10", lines);
+    }
+
+    [Fact]
+    public void Svg_Curves_IsXmlWithALineACellAndGridsLeftOut()
+    {
+        var chart = System.Xml.Linq.XDocument.Parse(StudyCurves.Svg("a < b", Cells));
+        Assert.Equal(Cells.Count(cell => cell.Cell.Part != StudyPart.Grid), chart.Descendants().Count(element => element.Name.LocalName == "polyline"));
+    }
+
+    [Fact]
+    public void Svg_NothingThere_IsXmlToo() => Assert.NotNull(System.Xml.Linq.XDocument.Parse(StudyCurves.Svg("empty", [])).Root);
+}
