@@ -2,6 +2,7 @@ using System.CommandLine;
 using CramGrains.Client.Connection;
 using CramGrains.Client.Rendering;
 using CramGrains.Interfaces.Runs;
+using CramGrains.Interfaces.Scheduling;
 
 namespace CramGrains.Client.Commands;
 
@@ -11,12 +12,30 @@ internal static class RunCommands
     public static Command CreateRuns()
     {
         var limit = new Option<int>("--limit") { Description = "At most so many, newest first.", DefaultValueFactory = _ => 50, HelpName = "N" };
+        var after = new Option<string?>("--after") { Description = "Only runs that come after this one in the list.", HelpName = "RUN" };
         var command = new ExampleCommand("runs", "Lists runs, newest first.", ("cram runs", "what runs, what waits and why"), ("cram runs --json", "for a script"));
         command.Add(limit);
+        command.Add(after);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
-            var runs = await session.Scheduler.ListRunsAsync(parsed.GetValue(limit));
+            int wanted = parsed.GetValue(limit);
+            var query = new RunQuery(Math.Min(wanted, RunQuery.LargestLimit), parsed.GetValue(after));
+            var first = await session.Scheduler.PageRunsAsync(query);
+            if (first.Problem is { } problem)
+            {
+                throw new CommandException(ExitCodes.Usage, problem);
+            }
+
+            var runs = first.Runs.ToList();
+            string? next = first.Next;
+            while (next is not null && runs.Count < wanted)
+            {
+                var page = await session.Scheduler.PageRunsAsync(query with { Limit = Math.Min(wanted - runs.Count, RunQuery.LargestLimit), After = next });
+                runs.AddRange(page.Runs);
+                next = page.Next;
+            }
+
             if (parsed.WantsJson())
             {
                 CramJson.Print(runs);
@@ -24,6 +43,11 @@ internal static class RunCommands
             }
 
             Columns.Print(["Run", "Name", "User", "Priority", "State", "Budget", "Device", "Submitted", "Starts", "What"], runs.Select(Row));
+            if (next is not null)
+            {
+                Console.Out.WriteLine($"There are more: cram runs --after {next}");
+            }
+
             return ExitCodes.Done;
         });
         return command;

@@ -16,7 +16,8 @@ internal static class RunEnd
     /// <exception cref="CommandException">There is no such run.</exception>
     public static async Task<int> ReportAsync(CramSession session, string runId, bool json)
     {
-        var report = await session.Run(runId).GetReportAsync() ?? throw new CommandException(ExitCodes.Usage, $"There is no run {runId}.");
+        // As patient as the watching before it: a silo may go at any moment.
+        var report = await session.AskAsync(s => s.Run(runId).GetReportAsync(), CancellationToken.None) ?? throw new CommandException(ExitCodes.Usage, $"There is no run {runId}.");
         if (json)
         {
             CramJson.Print(report);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using CramGrains.Client.Connection;
 using CramGrains.Client.Rendering;
+using CramGrains.Interfaces.Scheduling;
 
 namespace CramGrains.Client.Commands;
 
@@ -8,6 +9,7 @@ namespace CramGrains.Client.Commands;
 internal static class SiloCommands
 {
     private static readonly TimeSpan CancelLimit = TimeSpan.FromSeconds(60);
+    private static readonly RunQuery Unfinished = new(RunQuery.LargestLimit, UnfinishedOnly: true);
 
     public static Command CreateUp()
     {
@@ -85,14 +87,14 @@ internal static class SiloCommands
     private static async Task CancelAllAsync(ClusterTarget target, CancellationToken cancellationToken)
     {
         await using var session = await CramSession.OpenAsync(target with { Address = null }, cancellationToken);
-        foreach (var run in (await session.Scheduler.ListRunsAsync(10_000)).Where(run => run.EndedAt is null))
+        await foreach (var run in session.RunsAsync(Unfinished))
         {
             await session.Run(run.RunId).CancelAsync(Environment.UserName);
         }
 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(CancelLimit);
-        while ((await session.Scheduler.ListRunsAsync(10_000)).Any(run => run.EndedAt is null))
+        while (await session.RunsAsync(Unfinished).AnyAsync(run => run.EndedAt is null, limit.Token))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(200), limit.Token);
         }

@@ -113,19 +113,46 @@ internal sealed class CramSession : IAsyncDisposable
             return given;
         }
 
-        var runs = await Scheduler.ListRunsAsync(10_000);
-        if (given == "latest" && runs.Count > 0)
+        if (given == "latest" && (await Scheduler.PageRunsAsync(new RunQuery(1))).Runs is [var latest])
         {
-            return runs[0].RunId;
+            return latest.RunId;
         }
 
-        var matches = runs.Where(run => run.RunId.StartsWith(given, StringComparison.Ordinal) || run.Name == given).Select(run => run.RunId).ToList();
+        // By id the scheduler finds them all; names it does not know, so that each run has to be asked.
+        var matches = (await Scheduler.PageRunsAsync(new RunQuery(RunQuery.LargestLimit, IdPrefix: given))).Runs.Select(run => run.RunId).ToList();
+        if (matches.Count == 0)
+        {
+            await foreach (var run in RunsAsync(new RunQuery(RunQuery.LargestLimit)))
+            {
+                if (run.Name == given)
+                {
+                    matches.Add(run.RunId);
+                }
+            }
+        }
+
         return matches.Count switch
         {
             1 => matches[0],
             0 => throw new CommandException(ExitCodes.Usage, $"There is no run '{given}'. `cram runs` lists them; an id, its beginning, a name or 'latest' will do."),
             _ => throw new CommandException(ExitCodes.Usage, $"'{given}' fits {matches.Count} runs: {string.Join(", ", matches.Take(5))}. Give the id."),
         };
+    }
+
+    /// <summary>All runs that a query asks for, page by page.</summary>
+    public async IAsyncEnumerable<RunView> RunsAsync(RunQuery query)
+    {
+        do
+        {
+            RunPage page = await Scheduler.PageRunsAsync(query);
+            foreach (var run in page.Runs)
+            {
+                yield return run;
+            }
+
+            query = query with { After = page.Next };
+        }
+        while (query.After is not null);
     }
 
     /// <inheritdoc />

@@ -8,9 +8,13 @@ namespace CramGrains.Interfaces.Scheduling;
 [Alias("cram.ISchedulerGrain")]
 public interface ISchedulerGrain : IGrainWithStringKey
 {
-    /// <summary>All runs, newest first, at most <paramref name="limit"/>.</summary>
+    /// <summary>All runs, newest first, at most <paramref name="limit"/> and <see cref="RunQuery.LargestLimit"/>; <see cref="PageRunsAsync"/> gives the others too.</summary>
     [Alias("ListRuns"), AlwaysInterleave]
     Task<IReadOnlyList<RunView>> ListRunsAsync(int limit);
+
+    /// <summary>Runs by pages, newest first.</summary>
+    [Alias("PageRuns"), AlwaysInterleave]
+    Task<RunPage> PageRunsAsync(RunQuery query);
 
     /// <summary>All devices that have ever reported, by id.</summary>
     [Alias("ListDevices"), AlwaysInterleave]

@@ -14,6 +14,7 @@ internal sealed class ArtefactRecord
 }
 
 [Immovable]
+[CollectionAgeLimit(Minutes = 2)]
 internal sealed partial class ArtefactGrain(
     [PersistentState("artefact", "cram")] IPersistentState<ArtefactRecord> storage, Telemetry.CramMetrics metrics, ILogger<ArtefactGrain> logger)
     : DurableGrain<ArtefactRecord>(storage), IArtefactGrain

@@ -21,11 +21,14 @@ internal sealed partial class SupplyingWorkerHost(
         if (assignment.Job == WorkerJob.Pretrain
             && !await grains.GetGrain<IArtefactGrain>(ArtefactKeys.Checkpoints(assignment.RunId)).BeginAsync(assignment.LeaseEpoch))
         {
-            _preparations[assignment.WorkFolder] = new Preparation { Ended = (TerminationReason.WorkerLost, "its lease epoch is stale: another attempt has taken over") };
+            _preparations[assignment.WorkFolder] = new Preparation(new WorkerLease(assignment.LeaseEpoch, TimeSpan.Zero, TimeProvider.System))
+            {
+                Ended = (TerminationReason.WorkerLost, "its lease epoch is stale: another attempt has taken over"),
+            };
             return;
         }
 
-        var preparation = new Preparation();
+        var preparation = new Preparation(new WorkerLease(assignment.LeaseEpoch, TimeSpan.FromSeconds(assignment.LeaseSeconds), TimeProvider.System));
         if (_preparations.TryAdd(assignment.WorkFolder, preparation))
         {
             preparation.Work = Task.Run(() => PrepareAsync(assignment, preparation), CancellationToken.None);
@@ -67,7 +70,9 @@ internal sealed partial class SupplyingWorkerHost(
     }
 
     public Task<bool> RenewLeaseAsync(WorkerAssignment assignment, TimeSpan duration, CancellationToken cancellationToken) =>
-        _preparations.ContainsKey(assignment.WorkFolder) ? Task.FromResult(true) : processes.RenewLeaseAsync(assignment, duration, cancellationToken);
+        _preparations.TryGetValue(assignment.WorkFolder, out Preparation? preparation) && !preparation.Started
+            ? Task.FromResult(preparation.Lease.TryRenew(assignment.LeaseEpoch, duration))
+            : processes.RenewLeaseAsync(assignment, duration, cancellationToken);
 
     public Task StopAsync(WorkerAssignment assignment, TerminationReason reason, CancellationToken cancellationToken)
     {
@@ -96,7 +101,14 @@ internal sealed partial class SupplyingWorkerHost(
         try
         {
             WorkerAssignment ready = await supplies.BringAsync(assignment, (target, what) => preparation.WaitsFor = (target, what), preparation.Stopping);
-            await preparation.StartAsync(() => processes.StartAsync(ready, CancellationToken.None));
+            TimeSpan left = preparation.Lease.Remaining;
+            if (left == TimeSpan.Zero)
+            {
+                preparation.TryEnd(TerminationReason.LeaseExpired, "its lease ran out while what it needs was brought; the run may go on elsewhere");
+                return;
+            }
+
+            await preparation.StartAsync(() => processes.StartAsync(ready with { LeaseSeconds = left.TotalSeconds }, CancellationToken.None));
         }
         catch (OperationCanceledException) when (preparation.Stopping.IsCancellationRequested)
         {
@@ -131,13 +143,15 @@ internal sealed partial class SupplyingWorkerHost(
     [LoggerMessage(EventId = 1732, Level = LogLevel.Warning, Message = "{RunId} of epoch {Epoch} cannot start here: something that it needs did not come")]
     private static partial void LogNotSupplied(ILogger logger, Exception problem, string runId, long epoch);
 
-    /// <summary>The time between an order and its worker.</summary>
-    private sealed class Preparation : IDisposable
+    /// <summary>The time between an order and its worker. Its lease counts from the order on: what is fetched for longer than that must not be started.</summary>
+    private sealed class Preparation(WorkerLease lease) : IDisposable
     {
         private readonly CancellationTokenSource _stop = new();
         private readonly Lock _gate = new();
         private volatile bool _starting;
         private volatile bool _started;
+
+        public WorkerLease Lease { get; } = lease;
 
         public Task Work { get; set; } = Task.CompletedTask;
 

@@ -15,16 +15,25 @@ internal sealed record SubmitFigures(int Submits, double PerSecond, double Media
 
 /// <param name="Finished">Runs that were submitted, cancelled and have ended.</param>
 /// <param name="Seconds">Time that took.</param>
-/// <param name="HeapMiB">Managed heap after a collection.</param>
-/// <param name="HeapPerRunKiB">What of it each of them added.</param>
-/// <param name="WorkingSetMiB">Memory of the process, its runtime and this benchmark's client included.</param>
+/// <param name="HeapBeforeMiB">Managed heap before it, after a collection. This benchmark's client is in all of these figures.</param>
+/// <param name="HeapMiB">Managed heap right after it, while the runs' grains are still in memory.</param>
+/// <param name="HeapLaterMiB">Managed heap once grains that nobody asks for have left memory.</param>
+/// <param name="HeapLaterPerRunKiB">What each run has added to it in the end.</param>
+/// <param name="WorkingSetBeforeMiB">Memory of the process before it.</param>
+/// <param name="WorkingSetMiB">The same right after it.</param>
+/// <param name="WorkingSetLaterMiB">The same in the end.</param>
+/// <param name="RunsInMemory">Grains of runs that are still in memory in the end.</param>
+/// <param name="LeftAfterSeconds">Time until the others had left it.</param>
 /// <param name="ListMs">Time to list the newest 50.</param>
-internal sealed record MemoryFigures(int Finished, double Seconds, double HeapMiB, double HeapPerRunKiB, double WorkingSetMiB, double ListMs);
+internal sealed record MemoryFigures(
+    int Finished, double Seconds, double HeapBeforeMiB, double HeapMiB, double HeapLaterMiB, double HeapLaterPerRunKiB,
+    double WorkingSetBeforeMiB, double WorkingSetMiB, double WorkingSetLaterMiB, int RunsInMemory, double LeftAfterSeconds, double ListMs);
 
 /// <summary>A silo as <c>serve</c> makes it, with the embedded store in a folder of its own, and a client that speaks to its gateway over TCP.</summary>
 internal sealed class BenchmarkSilo : IAsyncDisposable
 {
-    private const int AtOnce = 32;
+    private const int AtOnce = 256;
+    private static readonly TimeSpan CollectionPatience = TimeSpan.FromMinutes(6);
     private readonly IHost _silo;
     private readonly IHost _client;
     private readonly string _home;
@@ -89,10 +98,10 @@ internal sealed class BenchmarkSilo : IAsyncDisposable
         return new SubmitFigures(count, rate, times[count / 2], times[count * 99 / 100], times[^1]);
     }
 
-    /// <summary>Lets so many runs end, each submitted and cancelled, and looks at what they cost.</summary>
+    /// <summary>Lets so many runs end, each submitted and cancelled, and looks at what they cost: at once, and when their grains have left memory.</summary>
     public async Task<MemoryFigures> FinishAsync(int count)
     {
-        double before = HeapMiB();
+        (double heapBefore, double setBefore) = Memory();
         var clock = Stopwatch.StartNew();
         await Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (i, _) =>
         {
@@ -100,15 +109,28 @@ internal sealed class BenchmarkSilo : IAsyncDisposable
             await run.CommandAsync(new RunCommand($"cancel-{i}", RunCommandKind.Cancel, "bench"));
             while ((await run.GetAsync())!.EndedAt is null)
             {
-                await Task.Delay(20, CancellationToken.None);
+                await Task.Delay(200, CancellationToken.None);
             }
         });
-        double seconds = clock.Elapsed.TotalSeconds, after = HeapMiB();
+        double seconds = clock.Elapsed.TotalSeconds;
+        (double heap, double set) = Memory();
+        clock.Restart();
+        while (await RunsInMemoryAsync() > count / 100 && clock.Elapsed < CollectionPatience)
+        {
+            await Task.Delay(1000);
+        }
+
+        double left = clock.Elapsed.TotalSeconds;
+        (double heapLater, double setLater) = Memory();
+        int inMemory = await RunsInMemoryAsync();
         long started = Stopwatch.GetTimestamp();
         await Grains.GetGrain<Interfaces.Scheduling.ISchedulerGrain>(Scheduling.SchedulerKey.Default).ListRunsAsync(50);
         double list = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
-        return new MemoryFigures(count, seconds, after, (after - before) * 1024 / count, Environment.WorkingSet / (double)(1 << 20), list);
+        return new MemoryFigures(count, seconds, heapBefore, heap, heapLater, (heapLater - heapBefore) * 1024 / count, setBefore, set, setLater, inMemory, left, list);
     }
+
+    private async Task<int> RunsInMemoryAsync() => (await Grains.GetGrain<IManagementGrain>(0).GetSimpleGrainStatistics())
+        .Where(s => s.GrainType.Contains(nameof(Runs.RunGrain), StringComparison.Ordinal)).Sum(s => s.ActivationCount);
 
     public async ValueTask DisposeAsync()
     {
@@ -128,5 +150,9 @@ internal sealed class BenchmarkSilo : IAsyncDisposable
         return outcome.Accepted ? run : throw new InvalidOperationException(string.Join('\n', outcome.Problems));
     }
 
-    private static double HeapMiB() => GC.GetTotalMemory(forceFullCollection: true) / (double)(1 << 20);
+    private static (double HeapMiB, double WorkingSetMiB) Memory()
+    {
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        return (GC.GetTotalMemory(forceFullCollection: true) / (double)(1 << 20), Environment.WorkingSet / (double)(1 << 20));
+    }
 }

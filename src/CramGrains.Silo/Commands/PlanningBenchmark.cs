@@ -6,15 +6,16 @@ namespace CramGrains.Silo.Commands;
 
 /// <param name="Waiting">Runs in the queue.</param>
 /// <param name="Devices">Devices, of four kinds, three quarters of them taken.</param>
+/// <param name="PlanBestMs">The quickest plan: what it takes when nobody else wants the processor.</param>
 /// <param name="PlanMedianMs">Median of one plan.</param>
 /// <param name="PlanP99Ms">99th percentile.</param>
 /// <param name="Assigned">Runs that got a device.</param>
-internal sealed record PlanningFigures(int Waiting, int Devices, double PlanMedianMs, double PlanP99Ms, int Assigned);
+internal sealed record PlanningFigures(int Waiting, int Devices, double PlanBestMs, double PlanMedianMs, double PlanP99Ms, int Assigned);
 
 /// <summary>Times one plan over a large queue: 20 users, priorities, needs, data bound to machines, leases.</summary>
 internal static class PlanningBenchmark
 {
-    private const int WarmUp = 30;
+    private const int WarmUp = 150; // the runtime compiles what is used often once more, in the background
     private static readonly DateTimeOffset Noon = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
 
     public static PlanningFigures Measure(int waiting, int devices, int samples)
@@ -33,7 +34,7 @@ internal static class PlanningBenchmark
         }
 
         times.Sort();
-        return new PlanningFigures(waiting, devices, times[samples / 2], times[samples * 99 / 100], assigned);
+        return new PlanningFigures(waiting, devices, times[0], times[samples / 2], times[samples * 99 / 100], assigned);
     }
 
     private static SchedulerSnapshot Make(int waiting, int devices)

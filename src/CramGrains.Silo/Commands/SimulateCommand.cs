@@ -14,7 +14,7 @@ internal static class SimulateCommand
         var sabotage = new Option<Sabotage>("--sabotage") { Description = "A mistake put into the world, to see that it is found.", DefaultValueFactory = _ => Sabotage.None };
         var trace = new Option<bool>("--trace") { Description = "Print what happened in the first world, or in the one that failed." };
         var command = new RootCommand(
-            "Plays the scheduler, runs, attempts, leases and budgets in simulated worlds where messages get lost, machines die and clocks jump.\n\n"
+            "Plays the scheduler, runs, attempts, leases and budgets in simulated worlds where messages get lost, machines die, the network is cut and clocks jump.\n\n"
             + "Examples:\n  CramGrains.Silo simulate --seeds 100000\n  CramGrains.Silo simulate --seeds 1 --seed 4711 --trace")
         {
             seeds, seed, sabotage, trace,

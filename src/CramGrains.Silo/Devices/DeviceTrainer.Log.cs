@@ -18,4 +18,7 @@ internal sealed partial class DeviceTrainer
 
     [LoggerMessage(EventId = 1306, Level = LogLevel.Information, Message = "{DeviceId}: {RunId} of epoch {Epoch} ended: {Reason}")]
     private static partial void LogEnded(ILogger logger, string deviceId, string runId, long epoch, TerminationReason reason);
+
+    [LoggerMessage(EventId = 1307, Level = LogLevel.Warning, Message = "{DeviceId}: leave to start {RunId} (epoch {Epoch}) took longer than a lease to come; asking again")]
+    private static partial void LogAnswerTooOld(ILogger logger, string deviceId, string runId, long epoch);
 }

@@ -167,6 +167,13 @@ internal sealed partial class DeviceTrainer(
             return;
         }
 
+        if (clock.Time.GetElapsedTime(asked).TotalSeconds >= options.WorkerLeaseSeconds)
+        {
+            // The answer was so long on its way, or this machine stood still so long, that the run may have gone on elsewhere since: asked again at the next look.
+            LogAnswerTooOld(logger, deviceId, state.Order!.RunId, state.Epoch);
+            return;
+        }
+
         try
         {
             await host.StartAsync(Assignment(state.Order!) with { LeaseSeconds = LeaseFrom(asked).TotalSeconds }, CancellationToken.None);

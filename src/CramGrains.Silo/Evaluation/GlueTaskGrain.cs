@@ -30,7 +30,7 @@ internal sealed class GlueTaskRecord
 }
 
 /// <summary>Has one task fine-tuned and evaluated on any free device.</summary>
-[Immovable]
+[Immovable, CollectionAgeLimit(Minutes = 2)]
 internal sealed class GlueTaskGrain(
     [PersistentState("glue-task", "cram")] IPersistentState<GlueTaskRecord> storage,
     IOptions<RunOptions> options,

@@ -19,10 +19,16 @@ internal abstract class DurableGrain<TState>(IPersistentState<TState> storage) :
         }
         catch
         {
-            GaveWay = true;
-            DeactivateOnIdle();
+            GiveWay();
             throw;
         }
+    }
+
+    /// <summary>After a write that failed: the next call makes another activation, which reads what is stored.</summary>
+    protected void GiveWay()
+    {
+        GaveWay = true;
+        DeactivateOnIdle();
     }
 
     /// <summary>True once a write has failed: what is in memory must no longer be acted upon.</summary>

@@ -8,8 +8,13 @@ namespace CramGrains.Silo.Hosting;
 /// Grain state in one SQLite file: the embedded silo's durable memory. A write succeeds only against the version that its activation has read
 /// (compare-and-swap on the ETag) and is on the disk when it returns (WAL with synchronous=FULL).
 /// </summary>
+/// <remarks>
+/// Writes that arrive while one is under way go to the disk together, in one transaction (<see cref="SqliteWriter"/>): a disk that takes milliseconds for
+/// each would otherwise bound what a silo can do, whatever the number of its grains.
+/// </remarks>
 internal sealed class SqliteGrainStorage : IGrainStorage
 {
+    private readonly SqliteWriter _writer;
     private readonly string _connection;
     private readonly IGrainStorageSerializer _serializer;
 
@@ -28,6 +33,7 @@ internal sealed class SqliteGrainStorage : IGrainStorage
             PRAGMA user_version = 1;
             """;
         command.ExecuteNonQuery();
+        _writer = new SqliteWriter(Open);
     }
 
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
@@ -56,58 +62,28 @@ internal sealed class SqliteGrainStorage : IGrainStorage
         return Task.CompletedTask;
     }
 
-    public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
-        Swap(stateName, grainId, grainState, _serializer.Serialize(grainState.State).ToArray());
+        await SwapAsync(stateName, grainId, grainState, _serializer.Serialize(grainState.State).ToArray());
         grainState.RecordExists = true;
-        return Task.CompletedTask;
     }
 
-    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    public async Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
         // The row stays, without a payload: its version must go on growing, or a stale activation could write after a clear.
-        Swap(stateName, grainId, grainState, payload: null);
+        await SwapAsync(stateName, grainId, grainState, payload: null);
         Reset(grainState, grainState.ETag);
-        return Task.CompletedTask;
     }
 
-    private void Swap<T>(string stateName, GrainId grainId, IGrainState<T> grainState, byte[]? payload)
+    private async Task SwapAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, byte[]? payload)
     {
-        using SqliteConnection connection = Open();
-        using SqliteCommand command = connection.CreateCommand();
-        command.CommandText = grainState.ETag is null
-            ? """
-              INSERT INTO grain_state (name, grain, version, payload, written_at) VALUES ($name, $grain, 1, $payload, $now)
-              ON CONFLICT DO NOTHING RETURNING version
-              """
-            : """
-              UPDATE grain_state SET version = version + 1, payload = $payload, written_at = $now
-              WHERE name = $name AND grain = $grain AND version = $expected RETURNING version
-              """;
-        Bind(command, stateName, grainId);
-        command.Parameters.AddWithValue("$payload", (object?)payload ?? DBNull.Value);
-        command.Parameters.AddWithValue("$now", DateTimeOffset.UtcNow.ToString("O", CultureInfo.InvariantCulture));
-        if (grainState.ETag is not null)
-        {
-            command.Parameters.AddWithValue("$expected", long.Parse(grainState.ETag, CultureInfo.InvariantCulture));
-        }
-
-        object? version = command.ExecuteScalar();
-        if (version is null)
-        {
-            throw new InconsistentStateException(
-                $"{stateName} of {grainId} has been written by another activation since this one read it", StoredVersion(connection, stateName, grainId), grainState.ETag ?? "none");
-        }
-
-        grainState.ETag = Convert.ToString(version, CultureInfo.InvariantCulture);
-    }
-
-    private static string StoredVersion(SqliteConnection connection, string stateName, GrainId grainId)
-    {
-        using SqliteCommand command = connection.CreateCommand();
-        command.CommandText = "SELECT version FROM grain_state WHERE name = $name AND grain = $grain";
-        Bind(command, stateName, grainId);
-        return Convert.ToString(command.ExecuteScalar(), CultureInfo.InvariantCulture) ?? "none";
+        long? expected = grainState.ETag is null ? null : long.Parse(grainState.ETag, CultureInfo.InvariantCulture);
+        SwapOutcome outcome = await _writer.SwapAsync(new Swap(stateName, grainId.ToString(), expected, payload));
+        grainState.ETag = outcome.Version is { } version
+            ? version.ToString(CultureInfo.InvariantCulture)
+            : throw new InconsistentStateException(
+                $"{stateName} of {grainId} has been written by another activation since this one read it",
+                outcome.Stored?.ToString(CultureInfo.InvariantCulture) ?? "none", grainState.ETag ?? "none");
     }
 
     private static void Bind(SqliteCommand command, string stateName, GrainId grainId)

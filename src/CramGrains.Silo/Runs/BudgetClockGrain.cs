@@ -2,6 +2,7 @@ using CramGrains.Silo.Hosting;
 
 namespace CramGrains.Silo.Runs;
 
+[CollectionAgeLimit(Minutes = 2)]
 internal sealed partial class BudgetClockGrain(
     [PersistentState("budget", "cram")] IPersistentState<BudgetAccount> storage, Telemetry.CramMetrics metrics, ILogger<BudgetClockGrain> logger)
     : DurableGrain<BudgetAccount>(storage), IBudgetClockGrain

@@ -9,7 +9,8 @@ using Orleans.Placement;
 namespace CramGrains.Silo.Runs;
 
 /// <summary>One run as a grain: what happens in its life is <see cref="RunLife"/>'s; this class stores it, answers calls and tells watchers. Acceptance is in <c>RunGrain.Accept.cs</c>.</summary>
-[Immovable]
+/// <remarks>A run that goes on is kept in memory by its timer; one that has ended leaves it when nobody has asked for two minutes.</remarks>
+[Immovable, CollectionAgeLimit(Minutes = 2)]
 internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain, IRemindable, IRunSurroundings
 {
     private const string Watchdog = "watchdog";

@@ -22,7 +22,7 @@ internal sealed partial class RunLife
         if (command.Kind == RunCommandKind.Requeue && Unfinished)
         {
             // A run that had ended is nobody's concern until the scheduler knows of it again; only then is this answered.
-            await world.Scheduler.EnrollAsync(RunId, state.SubmittedAt, state.Life);
+            await EnrollAsync();
         }
 
         return outcome;

@@ -19,6 +19,7 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
     private static readonly TimeSpan ReadAgainAfter = TimeSpan.FromMinutes(1);
     private DateTimeOffset? _estimatedStart;
     private long? _waitsSince;
+    private int? _enrolledLife;
 
     /// <summary>Progress of the current phase.</summary>
     public RunProgress? Progress { get; private set; } = state.Progress;
@@ -67,7 +68,7 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
 
         if (Unfinished)
         {
-            await world.Scheduler.EnrollAsync(RunId, state.SubmittedAt, state.Life);
+            await EnrollAsync();
         }
 
         return new SubmitOutcome(RunId, true, []);
@@ -113,7 +114,11 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
 
     private async Task<bool> BeginAsync()
     {
-        await world.Scheduler.EnrollAsync(RunId, state.SubmittedAt, state.Life); // again, should the first answer have been lost with its silo
+        if (_enrolledLife != state.Life)
+        {
+            await EnrollAsync(); // again, should the first answer have been lost with its silo
+        }
+
         if (state.HeldBy is { } holder)
         {
             return Wait($"held by {holder} until it is released", null);
@@ -135,6 +140,14 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
         }
 
         return await EnterAsync(RunState.Preparing, "preparing the corpus");
+    }
+
+    /// <summary>Makes the scheduler know of the run; it forgets it only when told that this life of it has ended.</summary>
+    private async Task EnrollAsync()
+    {
+        int life = state.Life;
+        await world.Scheduler.EnrollAsync(RunId, state.SubmittedAt, life);
+        _enrolledLife = life;
     }
 
     private async Task<bool> PrepareAsync()

@@ -1,43 +1,51 @@
-using CramGrains.Silo.Worker;
-
 namespace CramGrains.Silo.Scheduling;
 
 /// <summary>The devices of one plan: what is free and when the others will be, found without looking at every device for every item.</summary>
 /// <remarks>
-/// Devices that are alike (kind, memory, capability) form a pool, over the cluster and again on each machine. Each pool keeps its devices best first with
-/// a pointer past those that are taken, and a heap of the times at which they become free. A heap's entry is out of date once its device has another
-/// time; it is passed over when it comes up.
+/// Devices that are alike (kind, memory, capability) form a pool, and items with the same needs look into the same pools. What is bound to a machine looks
+/// at that machine's few devices. Times at which devices become free only grow in the course of a plan.
 /// </remarks>
 internal sealed class DevicePools
 {
-    private readonly Slot[] _slots;
-    private readonly Dictionary<string, List<Pool>> _byMachine = new(StringComparer.Ordinal);
-    private readonly List<Pool> _everywhere;
-    private readonly Dictionary<string, Slot> _byId;
+    private readonly List<Pool> _pools = [];
+    private readonly Dictionary<Needs, Pool[]> _fitting = [];
+    private readonly Dictionary<string, List<Slot>> _byMachine = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Slot> _byId = new(StringComparer.Ordinal);
 
     public DevicePools(SchedulerSnapshot snapshot)
     {
-        _slots = [.. snapshot.Devices.Where(d => d.Unusable is null).OrderBy(Rank).ThenByDescending(d => d.MemoryBytes).ThenByDescending(d => d.Capability)
-            .ThenBy(d => d.DeviceId, StringComparer.Ordinal).Select(d => new Slot(d, snapshot.Now))];
-        _byId = _slots.ToDictionary(s => s.Device.DeviceId, StringComparer.Ordinal);
-        _everywhere = Group(_slots);
-        foreach (IGrouping<string, Slot> machine in _slots.GroupBy(s => s.Device.Machine, StringComparer.Ordinal))
+        var usable = new List<PlannerDevice>(snapshot.Devices.Count);
+        usable.AddRange(snapshot.Devices.Where(d => d.Unusable is null));
+        usable.Sort(BestFirst);
+        var pools = new Dictionary<(string, long, int), List<Slot>>();
+        for (int rank = 0; rank < usable.Count; rank++)
         {
-            _byMachine[machine.Key] = Group(machine);
+            var slot = new Slot(usable[rank], rank, snapshot.Now);
+            _byId.Add(slot.Device.DeviceId, slot);
+            Add(_byMachine, slot.Device.Machine, slot);
+            Add(pools, (slot.Device.Kind, slot.Device.MemoryBytes, slot.Device.Capability), slot);
         }
+
+        _pools.AddRange(pools.Values.Select(alike => new Pool(alike)).OrderBy(p => p.Sample.Rank));
     }
 
     /// <summary>The best free device for the item, the preferred one before all others; null when there is none.</summary>
-    public PlannerDevice? Free(WorkItem item)
+    public PlannerDevice? Free(WorkItem item, Needs needs)
     {
-        if (item.PreferredDevice is { } wanted && _byId.TryGetValue(wanted, out Slot? preferred) && !preferred.Taken && Suits(preferred.Device, item))
+        if (item.PreferredDevice is { } wanted && _byId.TryGetValue(wanted, out Slot? preferred) && !preferred.Taken
+            && (item.RequiredMachine is null || item.RequiredMachine == preferred.Device.Machine) && needs.MetBy(preferred.Device))
         {
             return preferred.Device;
         }
 
-        foreach (Pool pool in Of(item))
+        if (item.RequiredMachine is { } machine)
         {
-            if (Fits(pool.Sample, item) && pool.FirstFree() is { } slot)
+            return Here(machine).Find(s => !s.Taken && needs.MetBy(s.Device))?.Device;
+        }
+
+        foreach (Pool pool in Fitting(needs))
+        {
+            if (pool.FirstFree() is { } slot)
             {
                 return slot.Device;
             }
@@ -52,19 +60,26 @@ internal sealed class DevicePools
         Slot slot = _byId[device.DeviceId];
         slot.Taken = true;
         slot.FreeAtTicks = until.UtcTicks;
-        slot.Pools.ForEach(p => p.Changed(slot));
     }
 
     /// <summary>Queues the item behind those that have or await the device that becomes free first.</summary>
     /// <returns>When that is; null when no device would ever do.</returns>
-    public DateTimeOffset? Reserve(WorkItem item, TimeSpan hold)
+    public DateTimeOffset? Reserve(WorkItem item, Needs needs, TimeSpan hold)
     {
         Slot? first = null;
-        foreach (Pool pool in Of(item))
+        if (item.RequiredMachine is { } machine)
         {
-            if (Fits(pool.Sample, item) && pool.Soonest() is { } slot && (first is null || slot.FreeAtTicks < first.FreeAtTicks))
+            foreach (Slot slot in Here(machine))
             {
-                first = slot;
+                first = needs.MetBy(slot.Device) && slot.IsFreeBefore(first) ? slot : first;
+            }
+        }
+        else
+        {
+            foreach (Pool pool in Fitting(needs))
+            {
+                Slot slot = pool.Soonest();
+                first = slot.IsFreeBefore(first) ? slot : first;
             }
         }
 
@@ -75,44 +90,49 @@ internal sealed class DevicePools
 
         var start = new DateTimeOffset(first.FreeAtTicks, TimeSpan.Zero);
         first.FreeAtTicks = (start + hold).UtcTicks;
-        first.Pools.ForEach(p => p.Changed(first));
         return start;
     }
 
-    /// <summary>Whether the item may ever run on the device, were it free.</summary>
-    public static bool Suits(PlannerDevice device, WorkItem item) =>
-        (item.RequiredMachine is null || item.RequiredMachine == device.Machine) && Fits(device, item);
+    private List<Slot> Here(string machine) => _byMachine.GetValueOrDefault(machine) ?? [];
 
-    private static bool Fits(PlannerDevice device, WorkItem item)
+    private Pool[] Fitting(Needs needs)
     {
-        if ((device.Kind == DeviceReport.Data) != (item.Job == WorkerJob.PrepareCorpus))
+        if (!_fitting.TryGetValue(needs, out Pool[]? pools))
         {
-            return false;
+            _fitting[needs] = pools = [.. _pools.Where(p => needs.MetBy(p.Sample.Device))];
         }
 
-        if (item.Policy is not { } needs)
-        {
-            return true;
-        }
-
-        return device.Kind == DeviceReport.Cuda
-            ? (device.MemoryBytes == 0 || device.MemoryBytes >= needs.MinMemoryBytes) && (device.Capability == 0 || device.Capability >= needs.MinCapability)
-            : !needs.NeedsGpu;
+        return pools;
     }
 
-    private List<Pool> Of(WorkItem item) => item.RequiredMachine is null ? _everywhere : _byMachine.GetValueOrDefault(item.RequiredMachine) ?? [];
+    private static int BestFirst(PlannerDevice a, PlannerDevice b)
+    {
+        bool isGpu = a.Kind == DeviceReport.Cuda;
+        return isGpu != (b.Kind == DeviceReport.Cuda) ? (isGpu ? -1 : 1)
+            : a.MemoryBytes != b.MemoryBytes ? b.MemoryBytes.CompareTo(a.MemoryBytes)
+            : a.Capability != b.Capability ? b.Capability.CompareTo(a.Capability)
+            : string.CompareOrdinal(a.DeviceId, b.DeviceId);
+    }
 
-    private static int Rank(PlannerDevice device) => device.Kind == DeviceReport.Cuda ? 0 : 1;
+    private static void Add<TKey>(Dictionary<TKey, List<Slot>> groups, TKey key, Slot slot) where TKey : notnull
+    {
+        if (!groups.TryGetValue(key, out List<Slot>? group))
+        {
+            groups[key] = group = [];
+        }
 
-    private static List<Pool> Group(IEnumerable<Slot> slots) =>
-        [.. slots.GroupBy(s => (s.Device.Kind, s.Device.MemoryBytes, s.Device.Capability)).Select(g => new Pool([.. g]))];
+        group.Add(slot);
+    }
 
-    private sealed class Slot(PlannerDevice device, DateTimeOffset now)
+    private sealed class Slot(PlannerDevice device, int rank, DateTimeOffset now)
     {
         // Whoever is past its time may end at any moment; a minute is as good a guess as another.
         private static readonly TimeSpan Soon = TimeSpan.FromMinutes(1);
 
         public PlannerDevice Device { get; } = device;
+
+        /// <summary>Its place among all devices, best first.</summary>
+        public int Rank { get; } = rank;
 
         public bool Taken { get; set; } = device.Lease is not null;
 
@@ -120,54 +140,48 @@ internal sealed class DevicePools
             : lease.Leaving ? (now + Soon).UtcTicks
             : Math.Max((lease.Since + Planner.Hold(lease.Item)).UtcTicks, (now + Soon).UtcTicks);
 
-        public List<Pool> Pools { get; } = [];
+        public bool IsFreeBefore(Slot? other) =>
+            other is null || FreeAtTicks < other.FreeAtTicks || (FreeAtTicks == other.FreeAtTicks && Rank < other.Rank);
     }
 
+    /// <summary>Devices that are alike, best first.</summary>
     private sealed class Pool
     {
-        private readonly Slot[] _slots;
-        private readonly PriorityQueue<(Slot Slot, long FreeAt), (long FreeAt, int Index)> _soonest = new();
-        private readonly Dictionary<Slot, int> _index = [];
+        private readonly List<Slot> _slots;
+        private readonly PriorityQueue<Slot, (long FreeAt, int Rank)> _soonest;
         private int _free;
 
-        public Pool(Slot[] slots)
+        public Pool(List<Slot> slots)
         {
             _slots = slots;
-            for (int i = 0; i < slots.Length; i++)
-            {
-                _index[slots[i]] = i;
-                slots[i].Pools.Add(this);
-                Changed(slots[i]);
-            }
+            _soonest = new PriorityQueue<Slot, (long FreeAt, int Rank)>(slots.Select(s => (s, (s.FreeAtTicks, s.Rank))));
         }
 
-        public PlannerDevice Sample => _slots[0].Device;
+        public Slot Sample => _slots[0];
 
         public Slot? FirstFree()
         {
-            while (_free < _slots.Length && _slots[_free].Taken)
+            while (_free < _slots.Count && _slots[_free].Taken)
             {
                 _free++;
             }
 
-            return _free < _slots.Length ? _slots[_free] : null;
+            return _free < _slots.Count ? _slots[_free] : null;
         }
 
-        public Slot? Soonest()
+        /// <summary>The device that is free first. Where one has got a later time meanwhile, it is put in its place once it comes up.</summary>
+        public Slot Soonest()
         {
-            while (_soonest.TryPeek(out (Slot Slot, long FreeAt) entry, out _))
+            while (true)
             {
-                if (entry.Slot.FreeAtTicks == entry.FreeAt)
+                _soonest.TryPeek(out Slot? slot, out (long FreeAt, int Rank) noted);
+                if (slot!.FreeAtTicks == noted.FreeAt)
                 {
-                    return entry.Slot;
+                    return slot;
                 }
 
-                _soonest.Dequeue();
+                _soonest.DequeueEnqueue(slot, (slot.FreeAtTicks, slot.Rank));
             }
-
-            return null;
         }
-
-        public void Changed(Slot slot) => _soonest.Enqueue((slot, slot.FreeAtTicks), (slot.FreeAtTicks, _index[slot]));
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace CramGrains.Silo.Scheduling;
 
 /// <summary>The order of the queue: priority first; within a priority the user who has used least; then age.</summary>
@@ -10,76 +12,102 @@ internal static class FairOrder
     /// <summary>What an item of unknown length counts as.</summary>
     public const double UnknownSeconds = 3600;
 
-    private static readonly Comparison<WorkItem> ByAge = (a, b) =>
-    {
-        int byTime = a.OrderedAt.UtcTicks.CompareTo(b.OrderedAt.UtcTicks);
-        return byTime != 0 ? byTime : string.CompareOrdinal(a.ItemId, b.ItemId);
-    };
-
     /// <param name="waiting">Items in any order.</param>
     /// <param name="usedHours">Device-hours by user, decayed; who is not in it has used none.</param>
     public static List<WorkItem> Of(IReadOnlyList<WorkItem> waiting, IReadOnlyDictionary<string, double> usedHours)
     {
+        // After one sort the items of a user in a priority lie together, oldest first.
+        Entry[] entries = Number(waiting);
+        Array.Sort(entries, Entry.ByPriorityUserAge);
         var order = new List<WorkItem>(waiting.Count);
-        foreach (IGrouping<int, WorkItem> priority in waiting.GroupBy(i => i.Priority).OrderByDescending(g => g.Key))
+        for (int from = 0, to; from < entries.Length; from = to)
         {
-            List<UserQueue> users = [.. priority.GroupBy(i => i.Policy?.User ?? "", StringComparer.Ordinal).Select(g => new UserQueue(g, usedHours.GetValueOrDefault(g.Key)))];
-            if (users.Count == 1)
+            to = from + 1;
+            while (to < entries.Length && entries[to].Priority == entries[from].Priority)
             {
-                order.AddRange(users[0].Items);
-                continue;
+                to++;
             }
 
-            var turns = new PriorityQueue<UserQueue, (double Hours, long Ticks, string ItemId)>(users.Count, TurnComparer.Instance);
-            users.ForEach(u => turns.Enqueue(u, u.Turn));
-            while (turns.TryDequeue(out UserQueue? user, out _))
-            {
-                WorkItem item = user.Take();
-                order.Add(item);
-                if (user.HasMore)
-                {
-                    turns.Enqueue(user, user.Turn);
-                }
-            }
+            Deal(entries, from, to, usedHours, order);
         }
 
         return order;
     }
 
-    private sealed class UserQueue
+    private static Entry[] Number(IReadOnlyList<WorkItem> waiting)
     {
-        private int _next;
-        private double _hours;
-
-        public UserQueue(IEnumerable<WorkItem> items, double usedHours)
+        var users = new Dictionary<string, int>(StringComparer.Ordinal);
+        var entries = new Entry[waiting.Count];
+        for (int i = 0; i < entries.Length; i++)
         {
-            Items = [.. items];
-            Items.Sort(ByAge);
-            _hours = usedHours;
+            WorkItem item = waiting[i];
+            ref int user = ref CollectionsMarshal.GetValueRefOrAddDefault(users, item.Policy?.User ?? "", out bool known);
+            user = known ? user : users.Count;
+            entries[i] = new Entry(item.Priority, user, item.OrderedAt.UtcTicks, item);
         }
 
-        public List<WorkItem> Items { get; }
+        return entries;
+    }
 
-        public bool HasMore => _next < Items.Count;
-
-        public (double Hours, long Ticks, string ItemId) Turn => (Math.Floor(_hours), Items[_next].OrderedAt.UtcTicks, Items[_next].ItemId);
-
-        public WorkItem Take()
+    /// <summary>Lets the users of one priority take turns.</summary>
+    private static void Deal(Entry[] entries, int from, int to, IReadOnlyDictionary<string, double> usedHours, List<WorkItem> order)
+    {
+        var turns = new PriorityQueue<UserQueue, Turn>(Turn.Earlier);
+        for (int first = from, end; first < to; first = end)
         {
-            WorkItem item = Items[_next++];
-            _hours += (item.ExpectedSeconds > 0 ? item.ExpectedSeconds : UnknownSeconds) / 3600;
-            return item;
+            end = first + 1;
+            while (end < to && entries[end].User == entries[first].User)
+            {
+                end++;
+            }
+
+            var user = new UserQueue(entries, first, end, usedHours.GetValueOrDefault(entries[first].Item.Policy?.User ?? ""));
+            turns.Enqueue(user, user.Turn);
+        }
+
+        while (turns.TryPeek(out UserQueue? user, out _))
+        {
+            order.Add(user.Take());
+            if (user.HasMore)
+            {
+                turns.DequeueEnqueue(user, user.Turn);
+            }
+            else
+            {
+                turns.Dequeue();
+            }
         }
     }
 
-    private sealed class TurnComparer : IComparer<(double Hours, long Ticks, string ItemId)>
+    private readonly record struct Entry(int Priority, int User, long Ticks, WorkItem Item)
     {
-        public static TurnComparer Instance { get; } = new();
+        public static readonly Comparison<Entry> ByPriorityUserAge = static (a, b) =>
+            a.Priority != b.Priority ? b.Priority.CompareTo(a.Priority)
+            : a.User != b.User ? a.User.CompareTo(b.User)
+            : a.Ticks != b.Ticks ? a.Ticks.CompareTo(b.Ticks)
+            : string.CompareOrdinal(a.Item.ItemId, b.Item.ItemId);
+    }
 
-        public int Compare((double Hours, long Ticks, string ItemId) x, (double Hours, long Ticks, string ItemId) y)
+    private readonly record struct Turn(double Hours, long Ticks, string ItemId)
+    {
+        public static readonly IComparer<Turn> Earlier = Comparer<Turn>.Create(static (a, b) =>
+            a.Hours != b.Hours ? a.Hours.CompareTo(b.Hours)
+            : a.Ticks != b.Ticks ? a.Ticks.CompareTo(b.Ticks)
+            : string.CompareOrdinal(a.ItemId, b.ItemId));
+    }
+
+    /// <summary>The items of one user in one priority, oldest first.</summary>
+    private sealed class UserQueue(Entry[] entries, int next, int end, double hours)
+    {
+        public bool HasMore => next < end;
+
+        public Turn Turn => new(Math.Floor(hours), entries[next].Ticks, entries[next].Item.ItemId);
+
+        public WorkItem Take()
         {
-            int byHours = x.Hours.CompareTo(y.Hours), byAge = x.Ticks.CompareTo(y.Ticks);
-            return byHours != 0 ? byHours : byAge != 0 ? byAge : string.CompareOrdinal(x.ItemId, y.ItemId);
+            WorkItem item = entries[next++].Item;
+            hours += (item.ExpectedSeconds > 0 ? item.ExpectedSeconds : UnknownSeconds) / 3600;
+            return item;
         }
     }
 }

@@ -27,7 +27,8 @@ internal static class Planner
                 continue;
             }
 
-            if (pools.Free(item) is { } device)
+            Needs needs = Needs.Of(item);
+            if (pools.Free(item, needs) is { } device)
             {
                 pools.Take(device, snapshot.Now + Hold(item));
                 assignments.Add((item.ItemId, device.DeviceId));
@@ -35,21 +36,21 @@ internal static class Planner
             }
 
             int ahead = item.Job == WorkerJob.PrepareCorpus ? waitingData++ : waitingCompute++;
-            waits[item.ItemId] = victims.LeavingFor(item) is { } leaving ? new Wait(WaitReason.GivingWay, item, ahead, pools.Reserve(item, Hold(item)), leaving.Item.RunId ?? "")
-                : victims.Take(item) is { } victim ? Evict(item, victim, ahead)
-                : pools.Reserve(item, Hold(item)) is { } start ? Busy(item, ahead, start)
-                : reasons.Impossible(item);
+            waits[item.ItemId] = victims.LeavingFor(item) is { } leaving ? new Wait(WaitReason.GivingWay, item, ahead, pools.Reserve(item, needs, Hold(item)), leaving.Item.RunId ?? "")
+                : victims.Take(item, needs) is { } victim ? Evict(item, needs, victim, ahead)
+                : pools.Reserve(item, needs, Hold(item)) is { } start ? Busy(item, needs, ahead, start)
+                : reasons.Impossible(item, needs);
         }
 
         return new SchedulerPlan(assignments, preemptions, waits);
 
-        Wait Evict(WorkItem item, (PlannerDevice Device, PlannerLease Lease) victim, int ahead)
+        Wait Evict(WorkItem item, Needs needs, (PlannerDevice Device, PlannerLease Lease) victim, int ahead)
         {
             preemptions.Add(new Preemption(victim.Lease.Item.ItemId, victim.Device.DeviceId, item.ItemId));
-            return new Wait(WaitReason.GivingWay, item, ahead, pools.Reserve(item, Hold(item)), victim.Lease.Item.RunId ?? "");
+            return new Wait(WaitReason.GivingWay, item, ahead, pools.Reserve(item, needs, Hold(item)), victim.Lease.Item.RunId ?? "");
         }
 
-        Wait Busy(WorkItem item, int ahead, DateTimeOffset start) => victims.Guaranteed(item) is { } guaranteed && guaranteed.Until < start
+        Wait Busy(WorkItem item, Needs needs, int ahead, DateTimeOffset start) => victims.Guaranteed(item, needs) is { } guaranteed && guaranteed.Until < start
             ? new Wait(WaitReason.Guaranteed, item, ahead, guaranteed.Until, guaranteed.Lease.Item.RunId ?? "")
             : new Wait(WaitReason.Busy, item, ahead, start);
     }

@@ -14,6 +14,7 @@ internal sealed partial class SchedulerDesk
     {
         if (state.Commands.Find(c => c.CommandId == command.CommandId) is { } answered)
         {
+            await DurableAsync();
             return new CommandOutcome(answered.Accepted, answered.Message);
         }
 

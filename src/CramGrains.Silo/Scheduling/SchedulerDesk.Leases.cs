@@ -5,34 +5,29 @@ namespace CramGrains.Silo.Scheduling;
 /// <summary>How leases are given, taken back, ended and looked after.</summary>
 internal sealed partial class SchedulerDesk
 {
-    /// <summary>Plans where something has changed, and makes what was planned durable before anybody hears of it.</summary>
+    // After a plan, those who join the queue wait for so many times as long as it took: at most a fifth of the scheduler's time goes into them.
+    private const int PlanningPause = 4;
+
+    /// <summary>Plans where something has changed, and makes what was planned durable before anybody hears of it. All changes are made when it returns its task.</summary>
     private async Task PlanAsync(bool save, string? asking = null)
     {
         _changed |= save;
         List<ScheduledItem> granted = [];
         List<ScheduledItem> evicted = [];
-        if ((_changed || clock.Time.GetElapsedTime(_plannedAt).TotalSeconds >= options.ReplanSeconds) && !Settling)
+        TimeSpan since = clock.Time.GetElapsedTime(_plannedAt);
+        // Whoever joins a long queue is not worth a plan of its own: it is in the next, which the next call of anybody brings.
+        bool tooSoon = asking is not null && since < PlanningPause * _planTook;
+        if ((_changed || since.TotalSeconds >= options.ReplanSeconds) && !tooSoon && !Settling)
         {
+            long started = clock.Time.GetTimestamp();
             SchedulerPlan plan = Planner.Plan(Snapshot());
             _waits = plan.Waits;
-            (_changed, _plannedAt) = (false, clock.Time.GetTimestamp());
+            (_changed, _plannedAt, _planTook) = (false, clock.Time.GetTimestamp(), clock.Time.GetElapsedTime(started));
             granted = [.. plan.Assignments.Select(a => Grant(a.ItemId, a.DeviceId))];
             evicted = [.. plan.Preemptions.Select(p => Evict(p.VictimItemId, TerminationReason.Preempted, p.ForItemId)), .. EvictDrained()];
         }
 
-        if (save || granted.Count + evicted.Count > 0)
-        {
-            foreach ((string deviceId, DateTimeOffset at) in _lastReport)
-            {
-                if (state.Devices.TryGetValue(deviceId, out KnownDevice? device))
-                {
-                    device.LastReport = at;
-                }
-            }
-
-            await SaveAsync();
-        }
-
+        await (save || granted.Count + evicted.Count > 0 ? Commit.SaveAsync() : DurableAsync());
         foreach (ScheduledItem item in granted)
         {
             Leased?.Invoke(item.Item.ItemId, item.DeviceId!, item.LeaseEpoch);
@@ -49,7 +44,18 @@ internal sealed partial class SchedulerDesk
         }
     }
 
-    private Task SaveAsync() => save();
+    private Task WriteAsync()
+    {
+        foreach ((string deviceId, DateTimeOffset at) in _lastReport)
+        {
+            if (state.Devices.TryGetValue(deviceId, out KnownDevice? device))
+            {
+                device.LastReport = at;
+            }
+        }
+
+        return save();
+    }
 
     private bool Settling => _settles && clock.Time.GetElapsedTime(_startedAt).TotalSeconds < options.SettleSeconds;
 
@@ -94,23 +100,25 @@ internal sealed partial class SchedulerDesk
     }
 
     /// <summary>What was told and may not have been heard is told again; a lease of which its owner may not know is asked after.</summary>
-    private void LookAfter(string deviceId)
+    /// <returns>What is to be told, once it is durable.</returns>
+    private IEnumerable<Action> LookAfter(string deviceId)
     {
         if (LeaseOf(deviceId) is not { } lease)
         {
-            return;
+            yield break;
         }
 
-        if (lease.Evict != TerminationReason.None)
+        (string owner, string itemId, long epoch, TerminationReason evict) = (lease.Item.Owner, lease.Item.ItemId, lease.LeaseEpoch, lease.Evict);
+        if (evict != TerminationReason.None)
         {
-            effects.Evict(deviceId, lease.LeaseEpoch, lease.Evict);
+            yield return () => effects.Evict(deviceId, epoch, evict);
         }
 
-        (long auditedAt, long version) = _leases.GetValueOrDefault(lease.Item.ItemId, (_startedAt, 0));
+        (long auditedAt, long version) = _leases.GetValueOrDefault(itemId, (_startedAt, 0));
         if (clock.Time.GetElapsedTime(auditedAt).TotalSeconds >= options.AuditSeconds)
         {
-            _leases[lease.Item.ItemId] = (clock.Time.GetTimestamp(), version);
-            effects.Audit(lease.Item.Owner, lease.Item.ItemId, lease.LeaseEpoch, version);
+            _leases[itemId] = (clock.Time.GetTimestamp(), version);
+            yield return () => effects.Audit(owner, itemId, epoch, version);
         }
     }
 

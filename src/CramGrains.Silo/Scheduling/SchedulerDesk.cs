@@ -7,10 +7,13 @@ namespace CramGrains.Silo.Scheduling;
 /// Everything the scheduler decides, without Orleans: it keeps queue and leases in a durable record, asks <see cref="Planner"/>, and writes before anybody
 /// hears of it. Used from one turn at a time; after a failed write it must not be used again.
 /// </summary>
+/// <remarks>
+/// Calls interleave while they wait for a write, and share writes (<see cref="GroupCommit"/>). Each therefore decides, changes memory and makes up its
+/// answer in one go, then waits until all that it has changed or read is durable, and only then answers or tells others.
+/// </remarks>
 /// <param name="state">Its durable memory.</param>
 /// <param name="save">Writes the memory; throws when that failed.</param>
 /// <param name="ended">The runs that have ended.</param>
-/// <param name="saveEnded">Writes those.</param>
 /// <param name="effects">What it does to others.</param>
 /// <param name="options">How devices are shared out.</param>
 /// <param name="lostAfter">A machine that has not reported for so long is lost.</param>
@@ -18,8 +21,7 @@ namespace CramGrains.Silo.Scheduling;
 internal sealed partial class SchedulerDesk(
     SchedulerRecord state,
     Func<Task> save,
-    EndedRuns ended,
-    Func<Task> saveEnded,
+    EndedHistory ended,
     ISchedulerEffects effects,
     SchedulingOptions options,
     TimeSpan lostAfter,
@@ -29,12 +31,13 @@ internal sealed partial class SchedulerDesk(
     private readonly Dictionary<string, DateTimeOffset> _lastReport = state.Devices.Values.ToDictionary(d => d.Report.DeviceId, d => d.LastReport, StringComparer.Ordinal);
     private readonly Dictionary<string, double?> _temperatures = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (long AuditedAt, long AskedVersion)> _leases = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, EndedRun> _ended = ended.Runs.ToDictionary(r => r.RunId, StringComparer.Ordinal);
     private readonly long _startedAt = clock.Time.GetTimestamp();
     private readonly bool _settles = state.ActiveRuns.Count > 1;
+    private GroupCommit? _commit;
     private IReadOnlyDictionary<string, Wait> _waits = new Dictionary<string, Wait>();
     private bool _changed = true;
     private long _plannedAt;
+    private TimeSpan _planTook;
     private long _version;
 
     /// <summary>Raised after each plan that gave a lease.</summary>
@@ -46,44 +49,43 @@ internal sealed partial class SchedulerDesk(
     /// <summary>Items that wait for a place.</summary>
     public int Waiting => _waiting.Count;
 
+    private GroupCommit Commit => _commit ??= new GroupCommit(WriteAsync);
+
+    /// <summary>Ends when everything that the desk knows now is durable: to be awaited before telling anybody what was read from it.</summary>
+    public Task DurableAsync() => Commit.DurableAsync();
+
     /// <inheritdoc cref="ISchedulerQueue.EnrollAsync"/>
-    public async Task EnrollAsync(string runId, DateTimeOffset submittedAt, int life)
+    public Task EnrollAsync(string runId, DateTimeOffset submittedAt, int life)
     {
-        if (_ended.TryGetValue(runId, out EndedRun? over) && over.Life >= life)
+        bool active = state.ActiveRuns.ContainsKey(runId);
+        if (ended.Knows(runId, life) || (active && life <= state.Lives.GetValueOrDefault(runId)))
         {
-            return;
+            return DurableAsync(); // the call that made it known may still be waiting for its write
         }
 
-        if (state.ActiveRuns.TryAdd(runId, submittedAt) || life > state.Lives.GetValueOrDefault(runId))
+        state.ActiveRuns.TryAdd(runId, submittedAt);
+        if (life > 0)
         {
-            if (life > 0)
-            {
-                state.Lives[runId] = life;
-            }
-
-            await save();
+            state.Lives[runId] = life;
         }
+
+        return Commit.SaveAsync();
     }
 
     /// <inheritdoc cref="ISchedulerQueue.RunEndedAsync"/>
     public async Task RunEndedAsync(string runId, int life)
     {
-        if (!state.ActiveRuns.TryGetValue(runId, out DateTimeOffset submittedAt) || state.Lives.GetValueOrDefault(runId) > life)
+        if (IsActive(runId, life))
         {
-            return;
+            // First into the one list, then out of the other: a crash between the two leaves it in both, never in none.
+            await (ended.Knows(runId, life) ? ended.DurableAsync() : ended.AddAsync(new EndedRun(runId, state.ActiveRuns[runId], life)));
         }
 
-        // First into the one list, then out of the other: a crash between the two leaves it in both, never in none.
-        if (!_ended.TryGetValue(runId, out EndedRun? before) || before.Life < life)
+        // Meanwhile another call may have done the rest, or a later life may have begun.
+        if (!IsActive(runId, life))
         {
-            if (before is not null)
-            {
-                ended.Runs.Remove(before);
-            }
-
-            _ended[runId] = new EndedRun(runId, submittedAt, life);
-            ended.Runs.Add(_ended[runId]);
-            await saveEnded();
+            await DurableAsync();
+            return;
         }
 
         state.ActiveRuns.Remove(runId);
@@ -109,20 +111,26 @@ internal sealed partial class SchedulerDesk(
             return new WorkTicket(null, 0, $"run {run} is not active"); // a request that was on its way while the run ended
         }
 
-        if (Lease(item.ItemId) is { } held)
+        Task durable;
+        if (Lease(item.ItemId) is not null)
         {
             _leases[item.ItemId] = (_leases.GetValueOrDefault(item.ItemId).AuditedAt, ++_version);
-            return new WorkTicket(held.DeviceId, held.LeaseEpoch, "");
+            durable = DurableAsync(); // that of the call that gave the lease
+        }
+        else
+        {
+            // An item that waits is not worth a write: its owner asks again for as long as it wants a place.
+            _changed |= !_waiting.TryGetValue(item.ItemId, out WaitingItem? known) || known.Item != item;
+            _waiting[item.ItemId] = new WaitingItem(item, clock.Time.GetTimestamp());
+            durable = PlanAsync(save: false, asking: item.ItemId);
         }
 
-        // An item that waits is not worth a write: its owner asks again for as long as it wants a place.
-        _changed |= !_waiting.TryGetValue(item.ItemId, out WaitingItem? known) || known.Item != item;
-        _waiting[item.ItemId] = new WaitingItem(item, clock.Time.GetTimestamp());
-        await PlanAsync(save: false, asking: item.ItemId);
-        return Lease(item.ItemId) is { } granted
-            ? new WorkTicket(granted.DeviceId, granted.LeaseEpoch, "")
+        WorkTicket ticket = Lease(item.ItemId) is { } lease
+            ? new WorkTicket(lease.DeviceId, lease.LeaseEpoch, "")
             : _waits.TryGetValue(item.ItemId, out Wait? wait) ? new WorkTicket(null, 0, wait.Text, wait.Start)
-            : new WorkTicket(null, 0, new Wait(WaitReason.Settling, item).Text);
+            : new WorkTicket(null, 0, new Wait(Settling ? WaitReason.Settling : WaitReason.Joined, item).Text);
+        await durable;
+        return ticket;
     }
 
     /// <inheritdoc cref="ISchedulerQueue.ReleaseAsync"/>
@@ -134,17 +142,15 @@ internal sealed partial class SchedulerDesk(
             _changed = true;
         }
 
-        if (Lease(itemId) is { } lease)
+        ScheduledItem? lease = Lease(itemId);
+        if (lease is null || (knownEpoch != 0 && knownEpoch != lease.LeaseEpoch))
         {
-            if (knownEpoch != 0 && knownEpoch != lease.LeaseEpoch)
-            {
-                return lease.LeaseEpoch;
-            }
-
-            End(lease);
-            await PlanAsync(save: true);
+            await DurableAsync();
+            return lease?.LeaseEpoch ?? 0;
         }
 
+        End(lease);
+        await PlanAsync(save: true);
         return 0;
     }
 
@@ -190,12 +196,14 @@ internal sealed partial class SchedulerDesk(
         }
 
         ForgetSilentOwners();
-        await PlanAsync(changed);
-        foreach (DeviceReport report in devices)
-        {
-            LookAfter(report.DeviceId);
-        }
+        Task planned = PlanAsync(changed);
+        List<Action> tellings = [.. devices.SelectMany(d => LookAfter(d.DeviceId))];
+        await planned;
+        tellings.ForEach(tell => tell());
     }
+
+    /// <summary>Whether this life of the run goes on, as far as is known here.</summary>
+    private bool IsActive(string runId, int life) => state.ActiveRuns.ContainsKey(runId) && state.Lives.GetValueOrDefault(runId) <= life;
 
     private sealed record WaitingItem(WorkItem Item, long AskedAt);
 }

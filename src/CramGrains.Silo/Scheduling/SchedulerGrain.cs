@@ -6,15 +6,18 @@ using CramGrains.Silo.Devices;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Telemetry;
 using Microsoft.Extensions.Options;
+using Orleans.Concurrency;
 using Orleans.Placement;
+using Orleans.Storage;
 
 namespace CramGrains.Silo.Scheduling;
 
 /// <summary>The scheduler as a grain: what is decided is <see cref="SchedulerDesk"/>'s; this class stores it, carries it to others and answers for it.</summary>
-[Immovable]
+/// <remarks>Reentrant, so that calls that arrive during a write can share the next one.</remarks>
+[Immovable, Reentrant]
 internal sealed partial class SchedulerGrain(
     [PersistentState("scheduler", "cram")] IPersistentState<SchedulerRecord> storage,
-    [PersistentState("ended-runs", "cram")] IPersistentState<EndedRuns> ended,
+    [FromKeyedServices("cram")] IGrainStorage store,
     IOptions<SchedulingOptions> options,
     IOptions<DeviceOptions> devices,
     IWorkPlacement placement,
@@ -22,15 +25,17 @@ internal sealed partial class SchedulerGrain(
     CramMetrics metrics,
     ILogger<SchedulerGrain> logger) : DurableGrain<SchedulerRecord>(storage), ISchedulerGrain, ISchedulerQueue, ISchedulerEffects
 {
+    private readonly List<GrainState<EndedRuns>> _pages = [];
     private SchedulerDesk _desk = null!; // made on activation, when the state is there
+    private EndedHistory _ended = null!;
 
-    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _desk = new SchedulerDesk(State, SaveAsync, ended.State, SaveEndedAsync, this, options.Value, TimeSpan.FromSeconds(devices.Value.LostAfterSeconds), clock);
+        _ended = new EndedHistory(await EndedHistory.ReadAsync(ReadPageAsync), WritePageAsync);
+        _desk = new SchedulerDesk(State, SaveAsync, _ended, this, options.Value, TimeSpan.FromSeconds(devices.Value.LostAfterSeconds), clock);
         _desk.Leased += (itemId, deviceId, epoch) => LogLease(logger, itemId, deviceId, epoch);
         _desk.Evicted += (itemId, deviceId, reason) => LogEvicted(logger, itemId, deviceId, reason);
         PublishQueue();
-        return Task.CompletedTask;
     }
 
     public Task EnrollAsync(string runId, DateTimeOffset submittedAt, int life) => _desk.EnrollAsync(runId, submittedAt, life);
@@ -41,7 +46,12 @@ internal sealed partial class SchedulerGrain(
         PublishQueue();
     }
 
-    public Task<IReadOnlyList<string>> ActiveRunsAsync() => Task.FromResult<IReadOnlyList<string>>([.. State.ActiveRuns.Keys]);
+    public async Task<IReadOnlyList<string>> ActiveRunsAsync()
+    {
+        List<string> active = [.. State.ActiveRuns.Keys];
+        await _desk.DurableAsync();
+        return active;
+    }
 
     public async Task<WorkTicket> RequestAsync(WorkItem item)
     {
@@ -86,15 +96,20 @@ internal sealed partial class SchedulerGrain(
         return outcome;
     }
 
-    public Task<IReadOnlyList<DeviceView>> ListDevicesAsync() => Task.FromResult(_desk.Views());
-
-    public async Task<IReadOnlyList<RunView>> ListRunsAsync(int limit)
+    public async Task<IReadOnlyList<DeviceView>> ListDevicesAsync()
     {
-        IEnumerable<string> newest = State.ActiveRuns.Select(r => new EndedRun(r.Key, r.Value)).Concat(ended.State.Runs)
-            .DistinctBy(r => r.RunId).OrderByDescending(r => r.SubmittedAt).ThenByDescending(r => r.RunId, StringComparer.Ordinal)
-            .Take(Math.Max(limit, 0)).Select(r => r.RunId);
-        RunView?[] views = await Task.WhenAll(newest.Select(id => GrainFactory.GetGrain<IRunGrain>(id).GetAsync()));
-        return [.. views.OfType<RunView>()];
+        IReadOnlyList<DeviceView> views = _desk.Views();
+        await _desk.DurableAsync();
+        return views;
+    }
+
+    public async Task<IReadOnlyList<RunView>> ListRunsAsync(int limit) => (await PageRunsAsync(new RunQuery(limit))).Runs;
+
+    public async Task<RunPage> PageRunsAsync(RunQuery query)
+    {
+        (IReadOnlyList<string> ids, string? next, string? problem) = RunIndex.Page(State.ActiveRuns, _ended, query);
+        RunView?[] views = await Task.WhenAll(ids.Select(id => GrainFactory.GetGrain<IRunGrain>(id).GetAsync()));
+        return new RunPage([.. views.OfType<RunView>()], next, problem);
     }
 
     void ISchedulerEffects.Wake(string owner) => GrainFactory.GetGrain<IWorkOwner>(GrainId.Parse(owner)).WakeAsync().Ignore();
@@ -116,15 +131,33 @@ internal sealed partial class SchedulerGrain(
 
     private void PublishQueue() => metrics.PublishScheduler(_desk.Waiting, _desk.Views());
 
-    private async Task SaveEndedAsync()
+    private async Task<EndedRuns?> ReadPageAsync(int page)
     {
+        var state = new GrainState<EndedRuns>(new EndedRuns());
+        await store.ReadStateAsync(EndedHistory.NameOf(page), this.GetGrainId(), state);
+        if (!state.RecordExists)
+        {
+            return null;
+        }
+
+        _pages.Add(state);
+        return state.State;
+    }
+
+    private async Task WritePageAsync(int page, EndedRuns runs)
+    {
+        if (page == _pages.Count)
+        {
+            _pages.Add(new GrainState<EndedRuns>(runs));
+        }
+
         try
         {
-            await ended.WriteStateAsync();
+            await store.WriteStateAsync(EndedHistory.NameOf(page), this.GetGrainId(), _pages[page]);
         }
         catch
         {
-            DeactivateOnIdle();
+            GiveWay();
             throw;
         }
     }

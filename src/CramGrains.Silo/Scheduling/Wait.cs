@@ -29,6 +29,9 @@ internal enum WaitReason
 
     /// <summary>The scheduler has just started and listens first.</summary>
     Settling = 8,
+
+    /// <summary>It has come after the last plan, and the next is not due yet.</summary>
+    Joined = 9,
 }
 
 /// <summary>Why an item waits, as data; <see cref="Text"/> says it.</summary>
@@ -49,6 +52,7 @@ internal sealed record Wait(WaitReason Reason, WorkItem Item, int Ahead = 0, Dat
         WaitReason.GivingWay => $"waits for {Detail}, which has lower priority, to save a checkpoint and give way",
         WaitReason.Guaranteed => $"waits for {Detail}, which has lower priority, until its guaranteed time is over",
         WaitReason.Settling => "the scheduler has just started and listens who waits",
+        WaitReason.Joined => "has just joined the queue",
         _ => $"waits for a free {What}{Where}: {(Ahead == 0 ? "next in the queue" : string.Create(CultureInfo.InvariantCulture, $"{Ahead} ahead in the queue"))}",
     };
 

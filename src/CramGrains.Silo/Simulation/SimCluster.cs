@@ -3,17 +3,20 @@ using CramGrains.Silo.Scheduling;
 
 namespace CramGrains.Silo.Simulation;
 
-/// <summary>The machines, the directory of activations, and a network that loses, delays, repeats and reorders.</summary>
+/// <summary>The machines, the directory of activations, and a network that loses, delays, repeats and reorders, and is cut in two at times.</summary>
 internal sealed class SimCluster
 {
     private const long CallTimeout = 10_000;
-    private const long DeathIsNoticedAfter = 12_000;
     private readonly Dictionary<string, SimActivation> _directory = new(StringComparer.Ordinal);
+
+    // Also those that the directory no longer knows: whoever is cut off with them still reaches them.
+    private readonly Dictionary<(SimMachine, string), SimActivation> _onMachines = [];
 
     public SimCluster(SimWorld world, SimulationPlan plan)
     {
         (World, Plan) = (world, plan);
-        Store = new SimStore(world, plan.Sabotage);
+        Network = new SimNetwork(world);
+        Store = new SimStore(world, Network, plan.Sabotage);
         Machines = [.. Enumerable.Range(0, plan.Machines).Select(m => new SimMachine(world, $"m{m}", [.. Enumerable.Range(0, 1 + world.Below(2)).Select(d => $"m{m}/cpu{d}")]))];
         Workers = new SimWorkers(world, plan.Sabotage, Machines);
     }
@@ -21,6 +24,11 @@ internal sealed class SimCluster
     public SimWorld World { get; }
 
     public SimulationPlan Plan { get; }
+
+    /// <summary>The time after which a machine that does not answer is taken for dead.</summary>
+    public const long DeathIsNoticedAfter = 12_000;
+
+    public SimNetwork Network { get; }
 
     public SimStore Store { get; }
 
@@ -63,7 +71,12 @@ internal sealed class SimCluster
 
         void Send(long delay, bool replies) => World.After(delay, () =>
         {
-            SimActivation? target = Find(key);
+            SimActivation? target = Network.IsAside(from) ? FindAside(key) : Find(key);
+            if (target is not null && !Network.Reaches(from, target.Machine))
+            {
+                return; // sent into the void: whoever waits for an answer hears nothing
+            }
+
             if (target is null)
             {
                 if (replies)
@@ -106,7 +119,7 @@ internal sealed class SimCluster
 
             void Reply(Action arrives)
             {
-                if (replies)
+                if (replies && Network.Reaches(target.Machine, from))
                 {
                     Back(World.Between(1, 5), arrives);
                 }
@@ -135,19 +148,38 @@ internal sealed class SimCluster
         }
     }
 
+    /// <summary>What machines that are cut off reach among themselves: what they had in memory, and nothing new.</summary>
+    private SimActivation? FindAside(string key)
+    {
+        foreach (SimMachine machine in Machines)
+        {
+            if (Network.IsAside(machine) && _onMachines.TryGetValue((machine, key), out SimActivation? here) && here.Lives)
+            {
+                return here;
+            }
+        }
+
+        return null;
+    }
+
     private SimActivation? Find(string key)
     {
         if (_directory.TryGetValue(key, out SimActivation? known))
         {
-            bool gone = !known.Lives;
-            bool silent = known.Machine.Stopped || gone;
+            bool gone = !known.Lives, aside = Network.IsAside(known.Machine);
+            bool silent = known.Machine.Stopped || gone || aside;
             if (!silent)
             {
                 return known;
             }
 
             // Nobody notices at once. Until then, calls go where they went.
-            bool noticed = known.GaveWay || World.Now - known.Machine.SilentSince >= DeathIsNoticedAfter || (gone && known.Machine.Up);
+            bool noticed = known.GaveWay || World.Now - known.Machine.SilentSince >= DeathIsNoticedAfter || (gone && known.Machine.Up && !aside);
+            if (aside && !known.GaveWay)
+            {
+                noticed = World.Now - Network.Since >= DeathIsNoticedAfter;
+            }
+
             if (!noticed)
             {
                 return gone ? null : known;
@@ -157,13 +189,14 @@ internal sealed class SimCluster
         }
 
         SimMachine? place = Place(key);
-        if (place is null)
+        if (place is null || !Network.ReachesStore(place))
         {
             return null;
         }
 
         SimActivation activation = SimGrains.Make(this, place, key);
         _directory[key] = activation;
+        _onMachines[(place, key)] = activation;
         activation.Activate();
         return activation;
     }
@@ -173,10 +206,12 @@ internal sealed class SimCluster
         if (key.StartsWith(SimGrains.TrainerPrefix, StringComparison.Ordinal))
         {
             SimMachine home = Machines.Single(m => m.Name == DeviceIds.Machine(key[SimGrains.TrainerPrefix.Length..]));
-            return home.Up && !home.Stopped ? home : null;
+            return Usable(home) ? home : null;
         }
 
-        List<SimMachine> up = [.. Machines.Where(m => m.Up && !m.Stopped)];
-        return up.Count == 0 ? null : up[World.Below(up.Count)];
+        List<SimMachine> usable = [.. Machines.Where(Usable)];
+        return usable.Count == 0 ? null : usable[World.Below(usable.Count)];
+
+        bool Usable(SimMachine machine) => machine.Up && !machine.Stopped && !Network.IsAside(machine);
     }
 }

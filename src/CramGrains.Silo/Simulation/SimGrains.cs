@@ -23,22 +23,25 @@ internal static class SimGrains
 
 internal sealed class SimScheduler(SimCluster cluster, SimMachine machine) : SimActivation(cluster, machine, SimGrains.Scheduler), ISchedulerEffects
 {
-    private const string EndedKey = "ended-runs";
+    private readonly List<long> _pages = [];
     private SchedulerRecord _state = new();
-    private EndedRuns _ended = new();
     private long _version;
-    private long _endedVersion;
 
     public SchedulerDesk Desk { get; private set; } = null!;
 
-    public IReadOnlyList<string> ActiveRuns => [.. _state.ActiveRuns.Keys];
+    public async Task<IReadOnlyList<string>> ActiveRunsAsync()
+    {
+        List<string> active = [.. _state.ActiveRuns.Keys];
+        await Desk.DurableAsync();
+        return active;
+    }
 
     public override void Activate()
     {
         (_state, _version) = (Cluster.Store.Read<SchedulerRecord>(Key), Cluster.Store.VersionOf(Key));
-        (_ended, _endedVersion) = (Cluster.Store.Read<EndedRuns>(EndedKey), Cluster.Store.VersionOf(EndedKey));
+        var ended = new EndedHistory(EndedHistory.ReadAsync(ReadPage).GetAwaiter().GetResult(), WritePageAsync, pageSize: 2); // the simulated store reads at once
         Desk = new SchedulerDesk(
-            _state, () => SaveAsync(Key, _state, () => _version, v => _version = v), _ended, () => SaveAsync(EndedKey, _ended, () => _endedVersion, v => _endedVersion = v), this, Cluster.Scheduling, TimeSpan.FromSeconds(Cluster.Devices.LostAfterSeconds), Machine.Clock);
+            _state, () => SaveAsync(Key, _state, () => _version, v => _version = v), ended, this, Cluster.Scheduling, TimeSpan.FromSeconds(Cluster.Devices.LostAfterSeconds), Machine.Clock);
         Desk.Leased += (item, device, epoch) => Cluster.World.Say($"{item} gets {device}, epoch {epoch}");
         Desk.Evicted += (item, device, reason) =>
         {
@@ -60,6 +63,28 @@ internal sealed class SimScheduler(SimCluster cluster, SimMachine machine) : Sim
         {
             await new SimSchedulerProxy(Cluster, Machine).AuditedAsync(itemId, epoch, version, held);
         }
+    }
+
+    private Task<EndedRuns?> ReadPage(int page)
+    {
+        string name = EndedHistory.NameOf(page);
+        if (Cluster.Store.VersionOf(name) is not (> 0 and var version))
+        {
+            return Task.FromResult<EndedRuns?>(null);
+        }
+
+        _pages.Add(version);
+        return Task.FromResult<EndedRuns?>(Cluster.Store.Read<EndedRuns>(name));
+    }
+
+    private Task WritePageAsync(int page, EndedRuns runs)
+    {
+        if (page == _pages.Count)
+        {
+            _pages.Add(0);
+        }
+
+        return SaveAsync(EndedHistory.NameOf(page), runs, () => _pages[page], v => _pages[page] = v);
     }
 
     internal static Func<SimActivation, Task<bool>> Done<T>(Action<T> action) where T : SimActivation => a =>

@@ -6,19 +6,19 @@ using CramGrains.Silo.Worker;
 
 namespace CramGrains.Silo.Simulation;
 
-/// <summary>The scheduler as seen from a machine of the simulated world.</summary>
+/// <summary>The scheduler as seen from a machine of the simulated world. As in the real one, calls interleave while they wait for a write.</summary>
 internal sealed class SimSchedulerProxy(SimCluster cluster, SimMachine from) : ISchedulerQueue
 {
     public Task EnrollAsync(string runId, DateTimeOffset submittedAt, int life) => Do(d => d.EnrollAsync(runId, submittedAt, life));
 
     public Task RunEndedAsync(string runId, int life) => Do(d => d.RunEndedAsync(runId, life));
 
-    public Task<IReadOnlyList<string>> ActiveRunsAsync() => cluster.CallAsync(from, SimGrains.Scheduler, a => Task.FromResult(((SimScheduler)a).ActiveRuns));
+    public Task<IReadOnlyList<string>> ActiveRunsAsync() => cluster.CallAsync(from, SimGrains.Scheduler, a => ((SimScheduler)a).ActiveRunsAsync(), interleaves: true);
 
-    public Task<WorkTicket> RequestAsync(WorkItem item) => cluster.CallAsync(from, SimGrains.Scheduler, a => ((SimScheduler)a).Desk.RequestAsync(item));
+    public Task<WorkTicket> RequestAsync(WorkItem item) => cluster.CallAsync(from, SimGrains.Scheduler, a => ((SimScheduler)a).Desk.RequestAsync(item), interleaves: true);
 
     public async Task<bool> ReleaseAsync(string itemId, long knownEpoch) =>
-        await cluster.CallAsync(from, SimGrains.Scheduler, a => ((SimScheduler)a).Desk.ReleaseAsync(itemId, knownEpoch)) == 0;
+        await cluster.CallAsync(from, SimGrains.Scheduler, a => ((SimScheduler)a).Desk.ReleaseAsync(itemId, knownEpoch), interleaves: true) == 0;
 
     public Task ReportDevicesAsync(string machine, IReadOnlyList<DeviceReport> devices) => Do(d => d.ReportDevicesAsync(machine, devices));
 
@@ -28,7 +28,7 @@ internal sealed class SimSchedulerProxy(SimCluster cluster, SimMachine from) : I
     {
         await method(((SimScheduler)a).Desk);
         return true;
-    });
+    }, interleaves: true);
 }
 
 /// <summary>A trainer as seen from a machine of the simulated world.</summary>

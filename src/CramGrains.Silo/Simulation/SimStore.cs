@@ -4,7 +4,7 @@ using Orleans.Storage;
 namespace CramGrains.Silo.Simulation;
 
 /// <summary>Grain state as the real serializer writes it, by compare-and-swap. A write may fail before it is done, or after.</summary>
-internal sealed class SimStore(SimWorld world, Sabotage sabotage)
+internal sealed class SimStore(SimWorld world, SimNetwork network, Sabotage sabotage)
 {
     private const double Failure = 0.01;
     private static readonly StateSerializer Serializer = new();
@@ -36,7 +36,7 @@ internal sealed class SimStore(SimWorld world, Sabotage sabotage)
 
         world.After(world.Between(1, 4), () =>
         {
-            if (failsBefore)
+            if (failsBefore || !network.ReachesStore(from))
             {
                 from.Do(life, 1, () => answer.TrySetException(new IOException("storage failed before the write")));
                 return;
@@ -50,7 +50,7 @@ internal sealed class SimStore(SimWorld world, Sabotage sabotage)
                 {
                     answer.TrySetException(new InconsistentStateException($"{key} has version {version}, expected {expected}"));
                 }
-                else if (failsAfter)
+                else if (failsAfter || !network.ReachesStore(from))
                 {
                     answer.TrySetException(new IOException("storage failed after the write"));
                 }

@@ -84,6 +84,17 @@ internal sealed class Simulation
     /// <summary>A silo starts: it takes up its devices again, reports them every ten seconds, and wakes the runs that have not ended.</summary>
     private void Start(SimMachine machine)
     {
+        if (machine.Up)
+        {
+            return;
+        }
+
+        if (!_cluster.Network.CanJoin(machine))
+        {
+            _world.After(5000, () => Start(machine)); // it is started again and again until it reaches the others and the store
+            return;
+        }
+
         machine.Start();
         int life = machine.Life;
         var scheduler = new SimSchedulerProxy(_cluster, machine);

@@ -11,7 +11,7 @@ public sealed partial class FaultMatrixTests
     {
         FaultMatrix.SkipUnlessWanted();
         await using var lab = await Lab.StartAsync(lease: 60);
-        var run = await lab.SubmitAsync(150);
+        var run = await lab.SubmitAsync(7200); // cancelled at the end: twenty restarts take as long as they take
         var home = lab.MachineOf(await lab.UntilTrainsAsync(run));
         var worker = lab.WorkerOf(run);
         var other = lab.Silos.First(silo => silo != home);
@@ -24,6 +24,7 @@ public sealed partial class FaultMatrixTests
 
         Assert.Equal(worker.ProcessId, lab.WorkerOf(run).ProcessId);
         Assert.Equal(1, (await lab.UntilAsync(run, "answers", _ => true)).Attempts);
+        await lab.CancelAsync(run);
     }
 
     [Fact]
@@ -31,7 +32,7 @@ public sealed partial class FaultMatrixTests
     {
         FaultMatrix.SkipUnlessWanted();
         await using var lab = await Lab.StartAsync(lease: 60);
-        var run = await lab.SubmitAsync(60);
+        var run = await lab.SubmitAsync(150); // three restarts on a machine that has other things to do
         await lab.UntilTrainsAsync(run);
         var worker = lab.WorkerOf(run);
 
@@ -43,7 +44,7 @@ public sealed partial class FaultMatrixTests
         }
 
         Assert.Equal(worker.ProcessId, lab.WorkerOf(run).ProcessId);
-        Assert.Equal(1, (await lab.SucceedsAsync(run, 60, Long)).Attempts);
+        Assert.Equal(1, (await lab.SucceedsAsync(run, 150, Long)).Attempts);
     }
 
     [Fact]
@@ -51,9 +52,12 @@ public sealed partial class FaultMatrixTests
     {
         FaultMatrix.SkipUnlessWanted();
         await using var lab = await Lab.StartAsync(lease: 60);
-        var run = await lab.SubmitAsync(30);
+        var run = await lab.SubmitAsync(90);
         var home = lab.MachineOf(await lab.UntilTrainsAsync(run));
-        var watch = lab.CramAsync("watch", run, "--json");
+        var said = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var watch = CramProcess.RunAsync(Long, () => said.TrySetResult(), "watch", run, "--json", "--cluster", lab.Addresses);
+        await Task.WhenAny(said.Task, watch); // a silo that dies before the client has reached it is another matter
+        Assert.False(watch.IsCompleted, "The client ended before anything happened.");
 
         foreach (var other in lab.Silos.Where(silo => silo != home).ToList())
         {
@@ -179,7 +183,7 @@ public sealed partial class FaultMatrixTests
         await using var lab = await Lab.StartAsync(lease: 8, network: network);
         var run = await lab.SubmitAsync(60);
         await lab.UntilPublishedAsync(run, copies: 2);
-        var before = (await lab.TryShowAsync(run))!;
+        var before = await lab.TrainingAsync(run);
         var cutOff = lab.MachineOf(before);
         var zombie = lab.WorkerOf(run);
 
@@ -209,24 +213,16 @@ public sealed partial class FaultMatrixTests
             var run = await lab.SubmitAsync(60);
             await lab.UntilPublishedAsync(run, copies: 1);
 
-            using (var filler = new FileStream(Path.Combine(home, "filler"), FileMode.Create))
-            {
-                byte[] block = new byte[1 << 16];
-                try
+            // Filled again at each look: old checkpoints that are removed make room for new ones.
+            using var filler = new FileStream(Path.Combine(home, "filler"), FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+            var ended = await lab.UntilAsync(
+                run, "ends",
+                view =>
                 {
-                    while (true)
-                    {
-                        filler.Write(block);
-                        filler.Flush();
-                    }
-                }
-                catch (IOException)
-                {
-                    // That was the point.
-                }
-            }
-
-            var ended = await lab.UntilAsync(run, "ends", view => view.EndedAt is not null, Long);
+                    Fill(filler);
+                    return view.EndedAt is not null;
+                },
+                Long);
             Assert.Equal((RunState.Failed, TerminationReason.DiskFull), (ended.State, ended.Reason));
             foreach (string checkpoint in Lab.Checkpoints(lab["m1"], run))
             {
@@ -240,6 +236,22 @@ public sealed partial class FaultMatrixTests
         finally
         {
             TryRun("umount", $"-l {home}");
+        }
+    }
+
+    private static void Fill(FileStream file)
+    {
+        byte[] block = new byte[1 << 12];
+        try
+        {
+            while (true)
+            {
+                file.Write(block);
+            }
+        }
+        catch (IOException)
+        {
+            // That was the point.
         }
     }
 }

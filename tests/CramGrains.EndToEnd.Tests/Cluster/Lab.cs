@@ -117,11 +117,11 @@ internal sealed class Lab : IAsyncDisposable
     public Task<CramProcess> CramAsync(params string[] arguments) => CramProcess.RunAsync(Patience, [.. arguments, "--cluster", Addresses]);
 
     /// <summary>Submits the tiny recipe.</summary>
-    public async Task<string> SubmitAsync(double budgetSeconds, string? runId = null, string? glue = null, string? corpus = null)
+    public async Task<string> SubmitAsync(double budgetSeconds, string? runId = null, string? glue = null, string? corpus = null, int? maxAttempts = null)
     {
         corpus ??= SampleText.Write(Folder, 200_000);
         runId ??= $"r-{Guid.NewGuid().ToString("N")[..8]}";
-        var request = new SubmitRun(runId, null, await File.ReadAllTextAsync(Recipes.Tiny), "tiny.json", [], budgetSeconds, [corpus], glue, "ada");
+        var request = new SubmitRun(runId, null, await File.ReadAllTextAsync(Recipes.Tiny), "tiny.json", [], budgetSeconds, [corpus], glue, "ada", MaxAttempts: maxAttempts);
         SubmitOutcome? outcome = null;
         await Eventually.TrueAsync(
             async () => (outcome = await TryAsync(async session => await session.Run(runId).SubmitAsync(request))) is not null, () => $"{runId} is submitted", Patience);
@@ -131,6 +131,9 @@ internal sealed class Lab : IAsyncDisposable
 
     /// <summary>The run; null when nobody answers just now.</summary>
     public Task<RunView?> TryShowAsync(string runId) => TryAsync(session => session.Run(runId).GetAsync());
+
+    /// <summary>The run while it trains: it has a device, and a worker on it.</summary>
+    public Task<RunView> TrainingAsync(string runId) => UntilAsync(runId, "trains", view => view is { State: RunState.Pretraining, Device: not null });
 
     public Task<RunView> UntilAsync(string runId, string what, Func<RunView, bool> condition, TimeSpan? limit = null)
     {

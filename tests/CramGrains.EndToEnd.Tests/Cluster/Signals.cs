@@ -12,6 +12,9 @@ internal static partial class Signals
 
     public static void Send(int processId, int signal) => Assert.True(SendTo(processId, signal) == 0, $"Signal {signal} cannot be sent to process {processId}.");
 
+    /// <summary>For a process that may just have ended by itself.</summary>
+    public static void SendIfAlive(int processId, int signal) => _ = SendTo(processId, signal);
+
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int SendTo(int processId, int signal);
 }

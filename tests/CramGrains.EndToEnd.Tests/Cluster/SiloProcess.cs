@@ -72,7 +72,7 @@ internal sealed class SiloProcess(string machine, string home, string settings, 
     /// <summary>SIGTERM, and waits until it is gone.</summary>
     public async Task StopAsync()
     {
-        Signals.Send(ProcessId, Signals.Terminate);
+        Signals.SendIfAlive(ProcessId, Signals.Terminate);
         await Eventually.TrueAsync(() => !IsAlive, () => $"{Machine} ends after SIGTERM", Lab.Patience);
     }
 

@@ -26,11 +26,15 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
     public static Task<CramProcess> RunAsync(TimeSpan limit, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
         RunProgramAsync(Executable, limit, environment, arguments);
 
+    /// <summary>The same, and tells of the first line on standard error while the program still runs.</summary>
+    public static Task<CramProcess> RunAsync(TimeSpan limit, Action said, params string[] arguments) =>
+        RunProgramAsync(Executable, limit, new Dictionary<string, string>(), arguments, said);
+
     /// <summary>The same for the silo's own program, which the client starts.</summary>
     public static Task<CramProcess> RunSiloAsync(TimeSpan limit, params string[] arguments) =>
         RunProgramAsync(SiloPath, limit, new Dictionary<string, string>(), arguments);
 
-    private static async Task<CramProcess> RunProgramAsync(string executable, TimeSpan limit, IReadOnlyDictionary<string, string> environment, string[] arguments)
+    private static async Task<CramProcess> RunProgramAsync(string executable, TimeSpan limit, IReadOnlyDictionary<string, string> environment, string[] arguments, Action? said = null)
     {
         var start = new ProcessStartInfo(executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["NO_COLOR"] = "1";
@@ -43,7 +47,14 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
         using var process = Process.Start(start)!;
         StringBuilder output = new(), errors = new();
         process.OutputDataReceived += (_, line) => Append(output, line.Data);
-        process.ErrorDataReceived += (_, line) => Append(errors, line.Data);
+        process.ErrorDataReceived += (_, line) =>
+        {
+            Append(errors, line.Data);
+            if (line.Data is not null)
+            {
+                said?.Invoke();
+            }
+        };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
