@@ -8,9 +8,6 @@ internal sealed unsafe class CudaStages : Stages
 {
     private const int RowsPerBlock = 8, SquareBlocks = 1024, PositionBlocks = 256, StagingSlots = 3;
 
-    /// <summary>What the keys of kernels built with dropout, or with FP8 copies, end with.</summary>
-    private const string Drops = ".dropout", Copies = ".float8";
-
     private readonly CudaDevice _device;
     private readonly Dictionary<string, CudaKernel> _kernels;
     private readonly CudaRecorder _recorder;
@@ -42,7 +39,7 @@ internal sealed unsafe class CudaStages : Stages
         (_device, _cacheFolder, _headWidth, _classes) = (cuda, cacheFolder, headWidth, classes);
         (Working, _type) = half ? (float16, CublasLt.Float16) : (bfloat16, CublasLt.Bfloat16);
         _recorder = new CudaRecorder(cuda);
-        _kernels = new(Load([.. Requests(shape, headWidth, classes), .. SequenceRequests(shape, shape.Sequence, headWidth > 0, float8), .. float8 ? Float8Requests(shape) : []]));
+        _kernels = new(Load([.. KernelRequests.Of(shape, headWidth, classes), .. KernelRequests.OfSequence(shape, shape.Sequence, headWidth > 0, float8), .. float8 ? KernelRequests.OfFloat8(shape) : []]));
         _products = new GemmRunner(cuda, device, cacheFolder);
         AllocatedBytes += GemmRunner.Bytes;
         // layernorm_backward fits twice on a multiprocessor; the optimizer's kernels eight times.
@@ -74,79 +71,12 @@ internal sealed unsafe class CudaStages : Stages
             base.Sequence = value;
             if (_kernels is not null && !_kernels.ContainsKey(At("attention_forward")))
             {
-                foreach ((string key, CudaKernel kernel) in Load(SequenceRequests(Shape, value, _headWidth > 0, float8: false)))
+                foreach ((string key, CudaKernel kernel) in Load(KernelRequests.OfSequence(Shape, value, _headWidth > 0, float8: false)))
                 {
                     _kernels.Add(key, kernel);
                 }
             }
         }
-    }
-
-    /// <summary>Kernels that do not depend on the length of a row, with the macros that this shape gives them.</summary>
-    public static IReadOnlyList<KernelRequest> Requests(EncoderShape s, int headWidth, int classes)
-    {
-        (string, long) cols = ("COLS", s.Hidden), half = ("HALF", s.Half), width = ("WIDTH", headWidth), outputs = ("OUTPUTS", classes);
-        IReadOnlyList<KernelRequest> head = headWidth > 0
-            ? [new("dropout", 256), new("classify", 256, 0, width, outputs), new("classify_backward", 64, 0, width, outputs)]
-            : [new("cross_entropy", 512, 0, ("VOCAB", s.Vocabulary))];
-        return
-        [
-            .. head,
-            new("layernorm_forward", 256, 0, cols),
-            new("layernorm_backward", 256, 0, cols),
-            new("column_sums", 256, 0, cols),
-            new("geglu_forward", 256, 0, half),
-            new("geglu_backward", 256, 0, half),
-            new("gather_rows", 256, 0, cols),
-            new("scatter_rows", 256, 0, cols),
-            new("sum_into", 1024),
-            new("embedding_backward", s.Hidden / 8, 0, cols),
-            new("embedding_long", 256, 0, cols),
-            .. s.ResidualScalars ? (KernelRequest[])[new("mix_forward", 256), new("mix_backward", 256), new("row_sums", 256)] : [],
-            .. s.HeadTransform ? (KernelRequest[])[new("gelu_forward", 256), new("gelu_backward", 256)] : [],
-            .. s.FirstAttentionNorm ? (KernelRequest[])[] : [new("add_rows", 256)],
-            new("gradient_squares", 256),
-            new("adamw", 256),
-            new("to_working", 256),
-        ];
-    }
-
-    /// <summary>Kernels for rows of <paramref name="sequence"/> tokens; those with dropout beside the others, which keep their registers.</summary>
-    public static IReadOnlyList<KernelRequest> SequenceRequests(EncoderShape s, int sequence, bool dropout, bool float8)
-    {
-        (string, long) cols = ("COLS", s.Hidden), seq = ("SEQ", sequence), head = ("HEAD", s.HeadSize);
-        int tile = sequence * s.HeadSize * 2, scores = sequence * sequence * 2;
-        KernelRequest Attention(string name, int shared, string variant) =>
-            new(name, 2 * sequence, shared, seq, head, ("DROPOUT", variant == Drops ? 1 : 0), ("FP8", variant == Copies ? 1 : 0)) { Key = $"{name}.{sequence}{variant}" };
-        KernelRequest Turning(string name) => new(name, 256, 0, seq, head, ("NORM", s.QueryKeyNorm ? 1 : 0), ("ROTARY", s.Rotary ? 1 : 0)) { Key = $"{name}.{sequence}" };
-        // With 64 channels the probabilities take the place of keys and values.
-        int backward = (4 * tile) + (s.HeadSize == 64 ? scores : 2 * scores);
-        return
-        [
-            new("embedding_forward", 256, 0, cols, seq) { Key = $"embedding_forward.{sequence}" },
-            new("position_dot", 256, 0, cols, seq) { Key = $"position_dot.{sequence}" },
-            .. s.TurnsHeads ? (KernelRequest[])[Turning("turn_heads"), Turning("turn_heads_backward")] : [],
-            .. ((string[])["", .. dropout ? [Drops] : (string[])[], .. float8 ? [Copies] : (string[])[]]).SelectMany(
-                v => (KernelRequest[])[Attention("attention_forward", 3 * tile, v), Attention("attention_backward", backward, v)]),
-        ];
-    }
-
-    /// <summary>Kernels that write FP8 copies beside what they make, and those of the copies' scales.</summary>
-    public static IReadOnlyList<KernelRequest> Float8Requests(EncoderShape s)
-    {
-        (string, long) cols = ("COLS", s.Hidden), half = ("HALF", s.Half), on = ("FP8", 1);
-        return
-        [
-            new("layernorm_forward", 256, 0, cols, on) { Key = "layernorm_forward" + Copies },
-            new("layernorm_backward", 256, 0, cols, on) { Key = "layernorm_backward" + Copies },
-            new("geglu_forward", 256, 0, half, on) { Key = "geglu_forward" + Copies },
-            new("geglu_backward", 256, 0, half, on) { Key = "geglu_backward" + Copies },
-            new("float8_copy", 256),
-            new("float8_transpose", 256),
-            new("float8_scales", 256),
-            new("float8_weight_amax", 256),
-            new("float8_weights", 256),
-        ];
     }
 
     public override void Enter() => _device.Enter();
@@ -413,10 +343,10 @@ internal sealed unsafe class CudaStages : Stages
 
     private string At(string kernel) => $"{kernel}.{Sequence}";
 
-    private static string Copying(Float8Copy? copy) => copy is null ? "" : Copies;
+    private static string Copying(Float8Copy? copy) => copy is null ? "" : KernelRequests.Copies;
 
     private static string Variant(DropoutSite? dropout, Float8Copy? copy) => dropout is null ? Copying(copy)
-        : copy is null ? Drops : throw new NotSupportedException("There are no attention kernels with both dropout and FP8 copies.");
+        : copy is null ? KernelRequests.Drops : throw new NotSupportedException("There are no attention kernels with both dropout and FP8 copies.");
 
     private void Launch(string kernel, Grid grid, params ReadOnlySpan<KernelArgument> arguments) => _device.Launch(_kernels[kernel], grid, arguments);
 }
