@@ -116,7 +116,7 @@ internal sealed partial class RunLife
         }
     }
 
-    /// <summary>A run that ended before its pretraining was done goes on: same id, same checkpoints, same budget clock.</summary>
+    /// <summary>A run that ended before its pretraining was done goes on: same id, same checkpoints, same budget clock. What was asked of its last life, a hold too, ended with that.</summary>
     private CommandOutcome Revive(string user)
     {
         if (state.Glue.Exists(g => g.Ended))
@@ -127,7 +127,8 @@ internal sealed partial class RunLife
         state.Life++;
         state.State = RunState.Queued;
         state.Message = $"queued again by {user}";
-        (state.Reason, state.EndedAt, state.Retired, state.CancelledBy, state.PausedBy, state.RequeuedBy) = (TerminationReason.None, null, false, null, null, null);
+        (state.Reason, state.EndedAt, state.Retired) = (TerminationReason.None, null, false);
+        (state.CancelledBy, state.HeldBy, state.PausedBy, state.RequeuedBy) = (null, null, null, null);
         (state.Pretraining.Failures, state.Pretraining.NotBefore, state.Result) = (0, null, null);
         state.History.Add(new RunHistoryEntry(clock.UtcNow, RunState.Queued, state.Message));
         return new CommandOutcome(true, $"run {RunId} is queued again and goes on from its last checkpoint");
