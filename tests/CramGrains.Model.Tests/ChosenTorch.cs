@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
+using TorchSharp;
 
 namespace CramGrains.Model.Tests;
 
-/// <summary>Tests run on the libtorch that <c>CRAM_LIBTORCH</c> names, as the programs do: that is how GPU tests find a CUDA build.</summary>
+/// <summary>The libtorch of all tests: the one that <c>CRAM_LIBTORCH</c> names, as for the programs, which is how GPU tests find a CUDA build; and one thread for an
+/// operation, since test classes run side by side and libtorch's threads spin while they wait for each other.</summary>
 internal static class ChosenTorch
 {
     [ModuleInitializer]
@@ -12,5 +14,7 @@ internal static class ChosenTorch
         {
             TorchRuntime.Load(folder);
         }
+
+        torch.set_num_threads(1);
     }
 }
