@@ -174,6 +174,31 @@ public sealed class RunFaultTests
         Assert.Equal(new BudgetReading(false, 6, 11), stale);
     }
 
+    /// <summary>A machine that stood still wakes with an activation that knows old epochs. Nothing is to be charged, so its memory would say yes without a word to the store.</summary>
+    [Fact]
+    public async Task Charge_ActivationThatAnotherHasOvertaken_AcceptsNothingOfTheOldEpoch()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        IBudgetClockGrain clock = lab.Grains.GetGrain<IBudgetClockGrain>("r-1");
+        await clock.BeginAttemptAsync(5, 0);
+        await WriteAsAnotherAsync<BudgetAccount>(lab, "budget", clock.GetGrainId(), account => account.Epoch = 6);
+
+        await Assert.ThrowsAsync<InconsistentStateException>(() => clock.ChargeAsync(5, 0));
+
+        Assert.Equal(new BudgetReading(false, 6, 0), await clock.ChargeAsync(5, 0));
+    }
+
+    [Fact]
+    public async Task Charge_NewEpochThatThisActivationHasNotHeardOf_IsAcceptedFromWhatIsStored()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        IBudgetClockGrain clock = lab.Grains.GetGrain<IBudgetClockGrain>("r-1");
+        await clock.BeginAttemptAsync(5, 0);
+        await WriteAsAnotherAsync<BudgetAccount>(lab, "budget", clock.GetGrainId(), account => account.Epoch = 7);
+
+        Assert.Equal(new BudgetReading(true, 7, 3), await clock.ChargeAsync(7, 3));
+    }
+
     [Fact]
     public async Task Charge_WorkerOfAnOvertakenAttempt_IsKilled()
     {
@@ -195,7 +220,7 @@ public sealed class RunFaultTests
         IRunGrain run = await lab.SubmitAsync(Requests.Submit(lab, "r-1"));
         ScriptedWorker worker = await lab.WorkerAsync(WorkerJob.Pretrain);
         await lab.UntilAsync("r-1", RunState.Pretraining);
-        await WriteAsAnotherAsync(lab, run.GetGrainId(), r => r.Name = "renamed by another activation");
+        await WriteAsAnotherAsync<RunRecord>(lab, "run", run.GetGrainId(), r => r.Name = "renamed by another activation");
 
         await Assert.ThrowsAsync<InconsistentStateException>(() => run.CancelAsync("bob"));
 
@@ -254,12 +279,13 @@ public sealed class RunFaultTests
         }
     }
 
-    private static async Task WriteAsAnotherAsync(Lab lab, GrainId grain, Action<RunRecord> change)
+    private static async Task WriteAsAnotherAsync<T>(Lab lab, string name, GrainId grain, Action<T> change)
+        where T : new()
     {
         IGrainStorage storage = lab.SiloServices.GetRequiredKeyedService<IGrainStorage>(SiloHosting.StorageName);
-        var state = new GrainState<RunRecord>(new RunRecord());
-        await storage.ReadStateAsync("run", grain, state);
+        var state = new GrainState<T>(new T());
+        await storage.ReadStateAsync(name, grain, state);
         change(state.State!);
-        await storage.WriteStateAsync("run", grain, state);
+        await storage.WriteStateAsync(name, grain, state);
     }
 }

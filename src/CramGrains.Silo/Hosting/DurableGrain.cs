@@ -24,6 +24,20 @@ internal abstract class DurableGrain<TState>(IPersistentState<TState> storage) :
         }
     }
 
+    /// <summary>What is stored now, in place of what is in memory.</summary>
+    protected async Task ReadAgainAsync()
+    {
+        try
+        {
+            await storage.ReadStateAsync();
+        }
+        catch
+        {
+            GiveWay();
+            throw;
+        }
+    }
+
     /// <summary>After a write that failed: the next call makes another activation, which reads what is stored.</summary>
     protected void GiveWay()
     {

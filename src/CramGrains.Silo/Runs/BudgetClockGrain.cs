@@ -7,32 +7,33 @@ internal sealed partial class BudgetClockGrain(
     [PersistentState("budget", "cram")] IPersistentState<BudgetAccount> storage, Telemetry.CramMetrics metrics, ILogger<BudgetClockGrain> logger)
     : DurableGrain<BudgetAccount>(storage), IBudgetClockGrain
 {
-    public async Task<BudgetReading> BeginAttemptAsync(long epoch, double lastKnownSeconds)
-    {
-        (long epochBefore, double usedBefore) = (State.Epoch, State.UsedSeconds);
-        bool accepted = State.TryBegin(epoch, lastKnownSeconds);
-        return await SettleAsync(accepted, epoch, epochBefore, usedBefore);
-    }
+    public Task<BudgetReading> BeginAttemptAsync(long epoch, double lastKnownSeconds) => SettleAsync(epoch, account => account.TryBegin(epoch, lastKnownSeconds));
 
-    public async Task<BudgetReading> ChargeAsync(long epoch, double usedSecondsTotal)
-    {
-        (long epochBefore, double usedBefore) = (State.Epoch, State.UsedSeconds);
-        bool accepted = State.TryCharge(epoch, usedSecondsTotal);
-        return await SettleAsync(accepted, epoch, epochBefore, usedBefore);
-    }
+    public Task<BudgetReading> ChargeAsync(long epoch, double usedSecondsTotal) => SettleAsync(epoch, account => account.TryCharge(epoch, usedSecondsTotal));
 
     public Task<BudgetReading> ReadAsync() => Task.FromResult(new BudgetReading(true, State.Epoch, State.UsedSeconds));
 
-    private async Task<BudgetReading> SettleAsync(bool accepted, long epoch, long epochBefore, double usedBefore)
+    /// <summary>
+    /// Neither answer rests on memory alone: on a machine that stood still, an activation that another has overtaken may answer once more. So what is accepted is
+    /// written, also when nothing has changed, since the store refuses an old version; and what would be refused is read again first.
+    /// </summary>
+    private async Task<BudgetReading> SettleAsync(long epoch, Func<BudgetAccount, bool> change)
     {
+        bool accepted = change(State);
         if (!accepted)
+        {
+            await ReadAgainAsync();
+            accepted = change(State);
+        }
+
+        if (accepted)
+        {
+            await SaveAsync();
+        }
+        else
         {
             metrics.FenceRejected("budget");
             LogStaleEpoch(logger, this.GetPrimaryKeyString(), epoch, State.Epoch);
-        }
-        else if (State.Epoch != epochBefore || State.UsedSeconds > usedBefore)
-        {
-            await SaveAsync();
         }
 
         return new BudgetReading(accepted, State.Epoch, State.UsedSeconds);

@@ -153,10 +153,20 @@ internal sealed class SimBudget(SimCluster cluster, SimMachine machine, string k
 
     public async Task<BudgetReading> ChangeAsync(long epoch, double seconds, bool begins)
     {
-        (long epochBefore, double usedBefore) = (_state.Epoch, _state.UsedSeconds);
-        long asked = Cluster.Plan.Sabotage == Sabotage.BudgetIgnoresEpochs ? Math.Max(epoch, _state.Epoch) : epoch;
-        bool accepted = begins ? _state.TryBegin(asked, seconds) : _state.TryCharge(asked, seconds);
-        if (accepted && (_state.Epoch != epochBefore || _state.UsedSeconds > usedBefore))
+        bool Change()
+        {
+            long asked = Cluster.Plan.Sabotage == Sabotage.BudgetIgnoresEpochs ? Math.Max(epoch, _state.Epoch) : epoch;
+            return begins ? _state.TryBegin(asked, seconds) : _state.TryCharge(asked, seconds);
+        }
+
+        bool accepted = Change();
+        if (!accepted)
+        {
+            Activate(); // what is stored may be newer than what is in memory
+            accepted = Change();
+        }
+
+        if (accepted)
         {
             await SaveAsync(Key, _state, () => _version, v => _version = v);
         }

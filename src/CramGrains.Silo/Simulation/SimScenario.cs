@@ -14,6 +14,7 @@ internal sealed class SimScenario(SimCluster cluster)
     private readonly HashSet<string> _acknowledged = [];
     private readonly HashSet<string> _cancelTried = [];
     private readonly HashSet<string> _cancelled = [];
+    private int _openRequeues;
     private readonly HashSet<string> _final = [];
     private int _open;
     private int _commands;
@@ -129,7 +130,7 @@ internal sealed class SimScenario(SimCluster cluster)
             case 3 when !_cancelTried.Contains(id):
                 Command(id, RunCommandKind.Requeue);
                 break;
-            case 4 when _cancelTried.Count == 0 && id == "r0":
+            case 4 when _cancelTried.Count == 0 && id == "r0" && _openRequeues == 0: // one that is still on its way would rightly take the cancel back
                 _cancelTried.Add(id);
                 Command(id, RunCommandKind.Cancel);
                 break;
@@ -147,9 +148,11 @@ internal sealed class SimScenario(SimCluster cluster)
     private void Command(string id, RunCommandKind kind, Action? then = null)
     {
         var command = new RunCommand($"c{_commands++}", kind, "eve");
+        _openRequeues += kind == RunCommandKind.Requeue ? 1 : 0;
         Ask(SimGrains.RunPrefix + id, a => ((SimRun)a).CommandAsync(command), outcome =>
         {
             _world.Say($"{kind} of {id} answered: {outcome.Message}");
+            _openRequeues -= kind == RunCommandKind.Requeue ? 1 : 0;
             if (outcome.Accepted && kind == RunCommandKind.Cancel)
             {
                 _cancelled.Add(id);
