@@ -208,17 +208,17 @@ public sealed class CrammedBert : nn.Module
         var x = _word.forward(ids); // [B, S, D] float32
         if (_positions is not null)
         {
-            x = x + _positions.weight!.narrow(0, 0, ids.shape[1]);
+            x = x.Plus(_positions.weight!.narrow(0, 0, ids.shape[1]));
         }
         else if (_architecture.Positions is PositionKind.Sinusoidal or PositionKind.ScaledSinusoidal)
         {
             var table = SinusoidTable(ids.shape[1], ids.device);
-            x = x + (_positionScale is null ? table : _positionScale * table);
+            x = x.Plus(_positionScale is null ? table : _positionScale * table);
         }
 
         if (_segments is not null)
         {
-            x = x + (segments is null ? _segments.weight![0] : _segments.forward(segments));
+            x = x.Plus(segments is null ? _segments.weight![0] : _segments.forward(segments));
         }
 
         return x.to(ComputeType);

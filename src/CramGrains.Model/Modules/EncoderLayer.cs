@@ -57,12 +57,12 @@ internal sealed class EncoderLayer : nn.Module
     {
         if (_architecture.NormPlacement == NormPlacement.Pre)
         {
-            x = x + Drop(Attend(_norm1?.forward(x) ?? x, mask, rotary, dropout), dropout);
-            return x + Drop(FeedForward(_norm2.forward(x)), dropout);
+            x = x.Plus(Drop(Attend(_norm1?.forward(x) ?? x, mask, rotary, dropout), dropout));
+            return x.Plus(Drop(FeedForward(_norm2.forward(x)), dropout));
         }
 
-        x = _norm1!.forward(x + Drop(Attend(x, mask, rotary, dropout), dropout)); // only pre-norm may leave it out
-        return _norm2.forward(x + Drop(FeedForward(x), dropout));
+        x = _norm1!.forward(x.Plus(Drop(Attend(x, mask, rotary, dropout), dropout))); // only pre-norm may leave it out
+        return _norm2.forward(x.Plus(Drop(FeedForward(x), dropout)));
     }
 
     /// <summary>Dropout that costs nothing when it is off.</summary>

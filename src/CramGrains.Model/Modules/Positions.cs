@@ -35,6 +35,6 @@ internal static class Positions
     public static Tensor Rotate(Tensor heads, Tensor cosine, Tensor sine)
     {
         var halves = heads.chunk(2, -1);
-        return heads * cosine.to(heads.dtype) + cat([-halves[1], halves[0]], -1) * sine.to(heads.dtype);
+        return (heads * cosine.to(heads.dtype)).Plus(cat([-halves[1], halves[0]], -1) * sine.to(heads.dtype));
     }
 }
