@@ -283,9 +283,20 @@ public sealed class RunFaultTests
         where T : new()
     {
         IGrainStorage storage = lab.SiloServices.GetRequiredKeyedService<IGrainStorage>(SiloHosting.StorageName);
-        var state = new GrainState<T>(new T());
-        await storage.ReadStateAsync(name, grain, state);
-        change(state.State!);
-        await storage.WriteStateAsync(name, grain, state);
+        while (true)
+        {
+            var state = new GrainState<T>(new T());
+            await storage.ReadStateAsync(name, grain, state);
+            change(state.State!);
+            try
+            {
+                await storage.WriteStateAsync(name, grain, state);
+                return;
+            }
+            catch (InconsistentStateException)
+            {
+                // The grain itself has written in between.
+            }
+        }
     }
 }
