@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace CramGrains.Model.Modules;
 
 /// <summary>The sum of two tensors without TorchSharp 0.107's operator, which makes a native 1 for each sum and lets the finalizer free it while libtorch still reads it: seen
-/// once in thousands of runs, in tests that share two cores, as "Expected false to be true" from <c>Scalar.h</c>.</summary>
+/// once, in tests that shared two cores, as "Expected false to be true" from <c>Scalar.h</c>.</summary>
 internal static class Sums
 {
     private static readonly Scalar One = 1; // never collected
