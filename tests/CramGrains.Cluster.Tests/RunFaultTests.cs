@@ -1,5 +1,6 @@
 using CramGrains.Cluster.Tests.Harness;
 using CramGrains.Interfaces.Runs;
+using CramGrains.Silo.Devices;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Runs;
 using CramGrains.Silo.Worker;
@@ -197,6 +198,23 @@ public sealed class RunFaultTests
         await WriteAsAnotherAsync<BudgetAccount>(lab, "budget", clock.GetGrainId(), account => account.Epoch = 7);
 
         Assert.Equal(new BudgetReading(true, 7, 3), await clock.ChargeAsync(7, 3));
+    }
+
+    /// <summary>Of two activations of one trainer, the one that knows less must not say that nobody serves an epoch: its run would be placed a second time.</summary>
+    [Fact]
+    public async Task Disown_ActivationThatAnotherHasOvertaken_GivesWayToOneThatKnows()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        ITrainerGrain trainer = lab.Grains.GetGrain<ITrainerGrain>("m0/cpu");
+        Assert.Null(await trainer.GetAsync(5));
+        var ended = new WorkerStatus("r-1", 5, WorkerJob.Pretrain, 1, WorkerPhase.Ended, TerminationReason.Completed, "done", 60, null, [], null);
+        await WriteAsAnotherAsync<TrainerRecord>(lab, "trainer", trainer.GetGrainId(), record =>
+            (record.Epoch, record.Order, record.Final) = (5, new WorkOrder("r-1", 5, WorkerJob.Pretrain, "{}", "corpus"), ended));
+
+        Assert.Null(await trainer.GetAsync(5));
+        await Assert.ThrowsAsync<InconsistentStateException>(() => trainer.DisownAsync(5));
+
+        Assert.Equal("done", (await trainer.DisownAsync(5))?.Message);
     }
 
     [Fact]

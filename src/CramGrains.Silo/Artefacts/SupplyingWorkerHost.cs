@@ -7,12 +7,14 @@ namespace CramGrains.Silo.Artefacts;
 /// <summary>Worker processes in a cluster: what a worker needs is brought to this machine before it starts, and what it makes is made known.</summary>
 /// <remarks>To whoever looks after the worker it is simply starting for a while. A restarted silo begins the bringing again, from what has arrived.</remarks>
 internal sealed partial class SupplyingWorkerHost(
-    ProcessWorkerHost processes, Supplies supplies, Publisher publisher, Deliveries deliveries, IGrainFactory grains, ILogger<SupplyingWorkerHost> logger) : IWorkerHost, IDisposable
+    ProcessWorkerHost processes, Supplies supplies, Publisher publisher, Deliveries deliveries, IGrainFactory grains, Hosting.SiloClock clock, ILogger<SupplyingWorkerHost> logger) : IWorkerHost, IDisposable
 {
     private readonly ConcurrentDictionary<string, Preparation> _preparations = new();
 
     public async Task StartAsync(WorkerAssignment assignment, CancellationToken cancellationToken)
     {
+        // From here on, not from when the others have answered.
+        var lease = new WorkerLease(assignment.LeaseEpoch, TimeSpan.FromSeconds(assignment.LeaseSeconds), clock.Time);
         if (await processes.PollAsync(assignment, cancellationToken) is not null)
         {
             return; // alive or ended, it was started once
@@ -21,15 +23,20 @@ internal sealed partial class SupplyingWorkerHost(
         if (assignment.Job == WorkerJob.Pretrain
             && !await grains.GetGrain<IArtefactGrain>(ArtefactKeys.Checkpoints(assignment.RunId)).BeginAsync(assignment.LeaseEpoch))
         {
-            _preparations[assignment.WorkFolder] = new Preparation(new WorkerLease(assignment.LeaseEpoch, TimeSpan.Zero, TimeProvider.System))
+            _preparations[assignment.WorkFolder] = new Preparation(lease)
             {
                 Ended = (TerminationReason.WorkerLost, "its lease epoch is stale: another attempt has taken over"),
             };
             return;
         }
 
-        var preparation = new Preparation(new WorkerLease(assignment.LeaseEpoch, TimeSpan.FromSeconds(assignment.LeaseSeconds), TimeProvider.System));
-        if (_preparations.TryAdd(assignment.WorkFolder, preparation))
+        var preparation = new Preparation(lease);
+        if (lease.Remaining == TimeSpan.Zero)
+        {
+            preparation.Ended = (TerminationReason.LeaseExpired, "its lease ran out before anything could be brought; the run may go on elsewhere");
+        }
+
+        if (_preparations.TryAdd(assignment.WorkFolder, preparation) && preparation.Ended is null)
         {
             preparation.Work = Task.Run(() => PrepareAsync(assignment, preparation), CancellationToken.None);
         }

@@ -13,22 +13,28 @@ internal static class SimulateCommand
         var seed = new Option<ulong>("--seed") { Description = "The first seed; the others follow it.", DefaultValueFactory = _ => 1 };
         var sabotage = new Option<Sabotage>("--sabotage") { Description = "A mistake put into the world, to see that it is found.", DefaultValueFactory = _ => Sabotage.None };
         var trace = new Option<bool>("--trace") { Description = "Print what happened in the first world, or in the one that failed." };
+        var keepGoing = new Option<bool>("--keep-going") { Description = "Play all worlds though one has failed, and print each that did." };
         var command = new RootCommand(
             "Plays the scheduler, runs, attempts, leases and budgets in simulated worlds where messages get lost, machines die, the network is cut and clocks jump.\n\n"
             + "Examples:\n  CramGrains.Silo simulate --seeds 100000\n  CramGrains.Silo simulate --seeds 1 --seed 4711 --trace")
         {
-            seeds, seed, sabotage, trace,
+            seeds, seed, sabotage, trace, keepGoing,
         };
-        command.SetAction(p => Play(p.GetValue(seeds), p.GetValue(seed), p.GetValue(sabotage), p.GetValue(trace)));
+        command.SetAction(p => Play(p.GetValue(seeds), p.GetValue(seed), p.GetValue(sabotage), p.GetValue(trace), p.GetValue(keepGoing)));
         ParseResult parsed = command.Parse(arguments);
         return parsed.Errors.Count > 0 ? Math.Max(2, parsed.Invoke()) : parsed.Invoke();
     }
 
-    private static int Play(long seeds, ulong first, Sabotage sabotage, bool trace)
+    private static int Play(long seeds, ulong first, Sabotage sabotage, bool trace, bool keepGoing)
     {
         var watch = Stopwatch.StartNew();
-        SimulationCampaign.Outcome outcome = SimulationCampaign.Run(first, seeds, sabotage, Environment.ProcessorCount, (done, _) =>
+        SimulationCampaign.Outcome outcome = SimulationCampaign.Run(first, seeds, sabotage, Environment.ProcessorCount, keepGoing, (done, result) =>
         {
+            if (keepGoing && result.Violation is not null)
+            {
+                Console.Out.WriteLine($"seed {result.Seed} FAILED {result.Violation}");
+            }
+
             if (done % 10_000 == 0)
             {
                 Console.Error.WriteLine($"{done} of {seeds} worlds, {watch.Elapsed.TotalSeconds:0} s");
@@ -48,7 +54,11 @@ internal static class SimulateCommand
             return 0;
         }
 
-        Console.Out.WriteLine($"seed {failed.Seed} FAILED {failed.Violation}");
+        if (!keepGoing)
+        {
+            Console.Out.WriteLine($"seed {failed.Seed} FAILED {failed.Violation}");
+        }
+
         Console.Out.WriteLine($"again: CramGrains.Silo simulate --seeds 1 --seed {failed.Seed}{(sabotage == Sabotage.None ? "" : $" --sabotage {sabotage}")} --trace");
         if (trace)
         {

@@ -30,12 +30,28 @@ internal sealed partial class DeviceTrainer(
     ILogger logger)
 {
     private WorkerStatus? _latest;
+    private bool _ending;
 
     /// <summary>Whether there is a worker to look after.</summary>
     public bool Busy => state.Order is not null && state.Final is null;
 
     /// <inheritdoc cref="ITrainerGrain.GetAsync"/>
-    public WorkerStatus? Get(long epoch) => epoch != state.Epoch || state.Order is null ? null : state.Final ?? _latest ?? Starting(state.Order);
+    /// <remarks>May be asked in the middle of another turn, so an end that is still being written is not told yet.</remarks>
+    public WorkerStatus? Get(long epoch) =>
+        epoch != state.Epoch || state.Order is null ? null : (_ending ? null : state.Final) ?? _latest ?? Starting(state.Order);
+
+    /// <inheritdoc cref="ITrainerGrain.DisownAsync"/>
+    public async Task<WorkerStatus?> DisownAsync(long epoch)
+    {
+        if (epoch > state.Epoch && epoch > state.RefusedEpoch)
+        {
+            // Had another activation accepted the order meanwhile, this write would fail.
+            (state.RefusedEpoch, state.RefusedReason) = (epoch, TerminationReason.None);
+            await save();
+        }
+
+        return Get(epoch);
+    }
 
     /// <summary>Says what it found after a restart.</summary>
     public void Adopt()
@@ -56,7 +72,10 @@ internal sealed partial class DeviceTrainer(
 
         if (order.LeaseEpoch > state.Epoch && order.LeaseEpoch <= state.RefusedEpoch)
         {
-            return new StartOutcome(false, $"epoch {order.LeaseEpoch} was stopped before it began", state.RefusedReason);
+            // Why a later epoch was stopped is the business of the run that had that one.
+            return order.LeaseEpoch == state.RefusedEpoch
+                ? new StartOutcome(false, $"epoch {order.LeaseEpoch} was stopped before it began", state.RefusedReason)
+                : new StartOutcome(false, $"{deviceId} was already given away under epoch {state.RefusedEpoch}; epoch {order.LeaseEpoch} is stale");
         }
 
         if (order.LeaseEpoch > state.Epoch)
@@ -163,10 +182,13 @@ internal sealed partial class DeviceTrainer(
         long asked = clock.Time.GetTimestamp();
         if (!await IsCurrentAsync(state.Order!))
         {
+            await host.KillAsync(Assignment(state.Order!), CancellationToken.None); // it may have been started before, and an end that is told is one
             await EndAsync(Starting(state.Order!) with { Phase = WorkerPhase.Ended, Reason = TerminationReason.WorkerLost, Message = "its lease epoch is stale: another attempt has taken over" });
             return;
         }
 
+        // The order may be old memory: if another activation has told of its end meanwhile, this write fails, and nothing is started.
+        await save();
         if (clock.Time.GetElapsedTime(asked).TotalSeconds >= options.WorkerLeaseSeconds)
         {
             // The answer was so long on its way, or this machine stood still so long, that the run may have gone on elsewhere since: asked again at the next look.
@@ -227,8 +249,10 @@ internal sealed partial class DeviceTrainer(
 
     private async Task EndAsync(WorkerStatus final)
     {
+        _ending = true; // for good when the write fails: then this object is not used again
         state.Final = final;
         await save();
+        _ending = false;
         LogEnded(logger, deviceId, state.Order!.RunId, state.Epoch, final.Reason);
     }
 

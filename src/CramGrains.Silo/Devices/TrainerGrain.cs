@@ -22,6 +22,15 @@ internal sealed partial class TrainerGrain(
 
     private string DeviceId => this.GetPrimaryKeyString();
 
+    private DeviceTrainer Trainer
+    {
+        get
+        {
+            RequireCurrent();
+            return _trainer;
+        }
+    }
+
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _trainer = new DeviceTrainer(
@@ -33,13 +42,15 @@ internal sealed partial class TrainerGrain(
 
     public Task AdoptAsync() => Task.CompletedTask; // Being activated is all it takes.
 
-    public Task<WorkerStatus?> GetAsync(long epoch) => Task.FromResult(_trainer.Get(epoch));
+    public Task<WorkerStatus?> GetAsync(long epoch) => Task.FromResult(Trainer.Get(epoch));
+
+    public Task<WorkerStatus?> DisownAsync(long epoch) => Trainer.DisownAsync(epoch);
 
     public async Task<StartOutcome> StartAsync(WorkOrder order)
     {
         try
         {
-            return await _trainer.StartAsync(order);
+            return await Trainer.StartAsync(order);
         }
         finally
         {
@@ -47,7 +58,7 @@ internal sealed partial class TrainerGrain(
         }
     }
 
-    public Task StopAsync(long epoch, TerminationReason reason) => _trainer.StopAsync(epoch, reason);
+    public Task StopAsync(long epoch, TerminationReason reason) => Trainer.StopAsync(epoch, reason);
 
     private async Task TickAsync(CancellationToken cancellationToken)
     {

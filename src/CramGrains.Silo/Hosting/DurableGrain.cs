@@ -13,6 +13,7 @@ internal abstract class DurableGrain<TState>(IPersistentState<TState> storage) :
 
     protected async Task SaveAsync()
     {
+        RequireCurrent();
         try
         {
             await storage.WriteStateAsync();
@@ -43,6 +44,16 @@ internal abstract class DurableGrain<TState>(IPersistentState<TState> storage) :
     {
         GaveWay = true;
         DeactivateOnIdle();
+    }
+
+    /// <summary>For calls that reach this activation though it has given way, in the moment before it is gone.</summary>
+    /// <exception cref="OrleansException">It has given way: ask again, and another activation answers.</exception>
+    protected void RequireCurrent()
+    {
+        if (GaveWay)
+        {
+            throw new OrleansException($"{this.GetGrainId()} is being deactivated: it could not write its state");
+        }
     }
 
     /// <summary>True once a write has failed: what is in memory must no longer be acted upon.</summary>

@@ -62,7 +62,7 @@ internal sealed class AttemptDriver(
         }
 
         // Granted, and the trainer now stops a worker that a lost call may have started, and refuses a start that is still on its way.
-        bool started = await Trainer.GetAsync(record.Epoch) is not null;
+        bool started = await AskTrainerAsync() is not null;
         if (started)
         {
             record.Phase = AttemptPhase.Running;
@@ -140,7 +140,7 @@ internal sealed class AttemptDriver(
         WorkerStatus? status;
         try
         {
-            status = await Trainer.GetAsync(record.Epoch);
+            status = await AskTrainerAsync();
         }
         catch (Exception problem) when (IsUnreachable(problem))
         {
@@ -187,6 +187,12 @@ internal sealed class AttemptDriver(
                 CultureInfo.InvariantCulture, $"the machine of {record.DeviceId} does not answer; its worker may hold its lease for {left.TotalSeconds:0} s more"), clock.UtcNow + left)
             : await SettleAsync(item, TerminationReason.WorkerLost, $"the machine of {record.DeviceId} did not answer any more", null);
     }
+
+    /// <summary>
+    /// The worker's last word; null when it is certain that none lives. On null the work is placed anew at once, so a trainer's memory, which another activation
+    /// may have overtaken, is not enough for it.
+    /// </summary>
+    private async Task<WorkerStatus?> AskTrainerAsync() => await Trainer.GetAsync(record.Epoch) ?? await Trainer.DisownAsync(record.Epoch);
 
     private TimeSpan Silence => clock.Time.GetElapsedTime(record.LastContact!.Value);
 

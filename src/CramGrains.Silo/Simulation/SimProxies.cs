@@ -40,6 +40,8 @@ internal sealed class SimTrainerProxy(SimCluster cluster, SimMachine from, strin
 
     public Task<WorkerStatus?> GetAsync(long epoch) => cluster.CallAsync(from, Key, a => Task.FromResult(((SimTrainer)a).Trainer.Get(epoch)), interleaves: true);
 
+    public Task<WorkerStatus?> DisownAsync(long epoch) => cluster.CallAsync(from, Key, a => ((SimTrainer)a).Trainer.DisownAsync(epoch));
+
     public Task StopAsync(long epoch, TerminationReason reason) => cluster.CallAsync(from, Key, async a =>
     {
         await ((SimTrainer)a).Trainer.StopAsync(epoch, reason);

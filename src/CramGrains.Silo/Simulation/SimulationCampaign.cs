@@ -15,8 +15,9 @@ internal static class SimulationCampaign
     /// <param name="count">How many seeds.</param>
     /// <param name="sabotage">A mistake put into each world.</param>
     /// <param name="threads">Threads.</param>
+    /// <param name="keepGoing">Whether all seeds are played though one has failed.</param>
     /// <param name="progress">Told of each world, from any thread.</param>
-    public static Outcome Run(ulong first, long count, Sabotage sabotage, int threads, Action<long, SimulationResult>? progress = null)
+    public static Outcome Run(ulong first, long count, Sabotage sabotage, int threads, bool keepGoing = false, Action<long, SimulationResult>? progress = null)
     {
         var gate = new Lock();
         var total = new Outcome(0, 0, TimeSpan.Zero, 0, 0, null);
@@ -32,7 +33,7 @@ internal static class SimulationCampaign
                 progress?.Invoke(total.Worlds, result);
             }
 
-            if (result.Violation is not null)
+            if (result.Violation is not null && !keepGoing)
             {
                 loop.Break(); // lower seeds are still played, so that the same seed is found every time
             }

@@ -18,10 +18,11 @@ internal sealed class ProcessWorkerHost(WorkerCommandLine commandLine) : IWorker
 
     public Task StartAsync(WorkerAssignment assignment, CancellationToken cancellationToken)
     {
+        WorkerAssignment timed = assignment with { LeaseSince = Stopwatch.GetTimestamp() };
         // Starting a process takes a moment, and on a busy machine long enough for somebody to ask again.
         lock (_starts)
         {
-            Start(assignment);
+            Start(timed);
         }
 
         return Task.CompletedTask;
@@ -89,7 +90,7 @@ internal sealed class ProcessWorkerHost(WorkerCommandLine commandLine) : IWorker
     }
 
     public Task<bool> RenewLeaseAsync(WorkerAssignment assignment, TimeSpan duration, CancellationToken cancellationToken) =>
-        _socket.CommandAsync(assignment.SocketPath, "lease", new WorkerCommand(assignment.LeaseEpoch, duration.TotalSeconds), cancellationToken);
+        _socket.CommandAsync(assignment.SocketPath, "lease", new WorkerCommand(assignment.LeaseEpoch, duration.TotalSeconds, Since: Stopwatch.GetTimestamp()), cancellationToken);
 
     public Task StopAsync(WorkerAssignment assignment, TerminationReason reason, CancellationToken cancellationToken) =>
         _socket.CommandAsync(assignment.SocketPath, "stop", new WorkerCommand(assignment.LeaseEpoch, Reason: reason), cancellationToken);

@@ -34,6 +34,7 @@ internal enum WorkerJob
 /// <param name="GlueFolder">GLUE files, for fine-tuning.</param>
 /// <param name="GlueTask">Task in kebab case, for fine-tuning.</param>
 /// <param name="Seed">Seed of the fine-tuning.</param>
+/// <param name="LeaseSince">The machine's monotonic timestamp from which <paramref name="LeaseSeconds"/> count: it is the same in all processes since the machine started. Null for when the worker reads it.</param>
 internal sealed record WorkerAssignment(
     int Version,
     string RunId,
@@ -51,7 +52,8 @@ internal sealed record WorkerAssignment(
     double BudgetUsedSeconds,
     string? GlueFolder,
     string? GlueTask,
-    int Seed)
+    int Seed,
+    long? LeaseSince = null)
 {
     /// <summary>The version written by this build.</summary>
     public const int CurrentVersion = 1;

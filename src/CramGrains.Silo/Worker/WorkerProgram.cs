@@ -20,6 +20,8 @@ internal static class WorkerProgram
         var assignment = Read(assignmentFile);
         ProcessDetachment.Detach(Path.Combine(assignment.WorkFolder, "worker.log"));
 
+        // Its start and the wait for its device come off the lease: whoever gave it counts from when it was given.
+        var lease = new WorkerLease(assignment.LeaseEpoch, TimeSpan.FromSeconds(assignment.LeaseSeconds), TimeProvider.System, assignment.LeaseSince);
         var board = new WorkerBoard(assignment);
         using var orders = new WorkerOrders();
         using var device = await DeviceLock.AcquireAsync(assignment, DeviceWait);
@@ -28,7 +30,11 @@ internal static class WorkerProgram
             return End(board, TerminationReason.WorkerFailed, $"{assignment.Device} is still held by another process ({assignment.DeviceLockFile}).");
         }
 
-        var lease = new WorkerLease(assignment.LeaseEpoch, TimeSpan.FromSeconds(assignment.LeaseSeconds), TimeProvider.System);
+        if (lease.Remaining == TimeSpan.Zero)
+        {
+            return End(board, TerminationReason.LeaseExpired, "its lease ran out before it could begin; the run may go on elsewhere");
+        }
+
         await using var socket = await WorkerSocket.StartAsync(assignment, board, lease, orders);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
         {

@@ -26,7 +26,7 @@ internal static class WorkerSocket
         var app = builder.Build();
         app.MapGet("/status", () => board.Status);
         app.MapPost("/lease", (WorkerCommand command) =>
-            lease.TryRenew(command.LeaseEpoch, TimeSpan.FromSeconds(command.Seconds)) ? Results.Ok() : Results.Conflict());
+            lease.TryRenew(command.LeaseEpoch, TimeSpan.FromSeconds(command.Seconds), command.Since) ? Results.Ok() : Results.Conflict());
         app.MapPost("/checkpoint", (WorkerCommand command) => Obey(command, orders.AskForCheckpoint));
         app.MapPost("/stop", (WorkerCommand command) => Obey(command, () => orders.AskToStop(command.Reason)));
         await app.StartAsync();

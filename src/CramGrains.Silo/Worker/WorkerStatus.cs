@@ -77,4 +77,5 @@ internal sealed record WorkerResult(
 /// <param name="LeaseEpoch">Epoch of the sender's lease.</param>
 /// <param name="Seconds">New life of the lease, for <c>/lease</c>.</param>
 /// <param name="Reason">Why, for <c>/stop</c>: Cancelled, Drained, Preempted, Paused or Requeued. The worker checkpoints and ends with it.</param>
-internal sealed record WorkerCommand(long LeaseEpoch, double Seconds = 0, TerminationReason Reason = TerminationReason.None);
+/// <param name="Since">The machine's monotonic timestamp from which <paramref name="Seconds"/> count; null for when it arrives.</param>
+internal sealed record WorkerCommand(long LeaseEpoch, double Seconds = 0, TerminationReason Reason = TerminationReason.None, long? Since = null);
