@@ -29,6 +29,24 @@ public sealed class SimulationTests
         Assert.NotEqual(first.Digest, Silo.Simulation.Simulation.Run(new SimulationPlan(8)).Digest);
     }
 
+    [Fact]
+    public void Run_KeepGoing_PlaysEverySeedAndTellsOfEachThatFails()
+    {
+        const int Few = 100;
+        List<ulong> failed = [];
+        SimulationCampaign.Outcome outcome = SimulationCampaign.Run(1, Few, Sabotage.StorageIgnoresVersions, Environment.ProcessorCount, keepGoing: true, (_, result) =>
+        {
+            if (result.Violation is not null)
+            {
+                failed.Add(result.Seed);
+            }
+        });
+
+        Assert.Equal(Few, outcome.Worlds);
+        Assert.True(failed.Count > 1, $"{failed.Count} of {Few} worlds failed");
+        Assert.Equal(failed.Min(), outcome.Failed?.Seed);
+    }
+
     /// <summary>An invariant that nothing can break is worth nothing: each mistake put in on purpose is found, and its seed plays again.</summary>
     [Theory]
     [InlineData(nameof(Sabotage.WorkersIgnoreLeases))]
