@@ -154,16 +154,31 @@ public static class CorpusBuilder
         {
             throw new CorpusException(
                 $"The corpus is too small: {counts.KeptDocuments} of {counts.Source.Documents} documents were kept for training and fill no row of "
-                + $"{recipe.SequenceLength} tokens. Add text, loosen the filters, or use a smaller corpus.sequence_length.");
+                + $"{recipe.SequenceLength} tokens. {Removed(counts)}Add text, loosen the filters, or use a smaller corpus.sequence_length.");
         }
 
         if (counts.HeldOutRows == 0)
         {
             throw new CorpusException(
                 $"The corpus has no held-out row: corpus.held_out_fraction {recipe.HeldOutFraction} keeps {counts.HeldOutDocuments} of {counts.Source.Documents} documents "
-                + $"out of training, which fill no row of {recipe.SequenceLength} tokens. Use a larger fraction (at most 0.5) or more documents; "
+                + $"out of training, which fill no row of {recipe.SequenceLength} tokens. {Removed(counts)}Use a larger fraction (at most 0.5), looser filters or more documents; "
                 + "documents in text files are separated by blank lines.");
         }
+    }
+
+    /// <summary>Which filters took how many documents, as a sentence; empty where none did.</summary>
+    private static string Removed(EncodingCounts counts)
+    {
+        var f = counts.Filtered;
+        string[] by =
+        [
+            .. new (string Filter, long Documents)[]
+            {
+                ("corpus.minimum_document_characters", f.TooShort), ("weights", f.ByWeight), ("corpus.near_duplicates", f.NearDuplicates), ("corpus.repeated_text", f.RepeatedText),
+                ("decontamination", f.Contaminated), ("having no text", f.NoText), ("corpus.trash_cutoff", f.Trash),
+            }.Where(taken => taken.Documents > 0).Select(taken => $"{taken.Documents} by {taken.Filter}"),
+        ];
+        return by.Length == 0 ? "" : $"Left out: {string.Join(", ", by)}. ";
     }
 
     /// <summary>Makes the corpus visible under its name in one step, once all of it is on the disk.</summary>

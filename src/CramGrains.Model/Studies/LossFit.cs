@@ -11,7 +11,7 @@ public enum LossFitForm
     /// <summary>L = a + b t^-c, least squares; needs four budgets.</summary>
     PowerLaw = 1,
 
-    /// <summary>L = a + b ln t, least squares: a line through what is there, that falls for ever and so promises too much far out.</summary>
+    /// <summary>L = a + b ln t, least squares: a line through what is there, that falls for ever and says nothing far out.</summary>
     LogLinear = 2,
 }
 

@@ -156,6 +156,13 @@ public sealed class CorpusBuilderTests
         Assert.Contains("too small", Assert.Throws<CorpusException>(() => rig.Prepare()).Message);
     }
 
+    [Fact]
+    public void Prepare_AFilterTakesAll_NamesIt()
+    {
+        using var rig = new CorpusRig { Recipe = new([], TextNormalizerKind.Crammed, 80, 16, 0.1, TrashCutoff: 0.01) }.WriteDocuments(40);
+        Assert.Contains("Left out: 40 by corpus.trash_cutoff.", Assert.Throws<CorpusException>(() => rig.Prepare()).Message);
+    }
+
     private sealed class Reports(Action<CorpusProgress> receive) : IProgress<CorpusProgress>
     {
         public void Report(CorpusProgress value) => receive(value);

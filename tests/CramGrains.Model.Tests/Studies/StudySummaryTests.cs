@@ -76,12 +76,23 @@ public sealed class StudySummaryTests
     }
 
     [Fact]
-    public void Of_Ladder_IsFittedAndExtrapolated()
+    public void Of_LadderOfTwoBudgets_IsALineAndNotExtrapolated()
     {
         var ladder = Summary.Ladders.Single(ladder => ladder.Variant == "plain");
         Assert.Equal([new LadderPoint(120, 4.1), new LadderPoint(480, 3.6)], ladder.Points.Select(point => point with { Loss = Math.Round(point.Loss, 9) }));
-        double slope = (3.6 - 4.1) / Math.Log(4);
-        Assert.Equal(3.6 + (slope * Math.Log(180)), ladder.At24Hours!.Value, 1e-9);
+        Assert.Equal((3.6 - 4.1) / Math.Log(4), ladder.Fit!.B, 1e-9);
+        Assert.Null(ladder.At24Hours);
+    }
+
+    [Fact]
+    public void Of_LadderOfFourBudgets_IsExtrapolatedByItsPowerLaw()
+    {
+        (string Budget, double Seconds)[] budgets = [("1m", 60), ("2m", 120), ("4m", 240), ("8m", 480)];
+        static double Loss(double seconds) => 1.5 + (6.3 * Math.Pow(seconds, -0.44));
+        var study = Results.Definition with { Budgets = [.. budgets.Select(budget => budget.Budget)] };
+        var summary = StudySummary.Of(study, [.. budgets.Select(budget => Results.Of("plain", budget.Budget, 0, Loss(budget.Seconds)))], []);
+        Assert.Equal(Loss(24 * 3600), summary.Ladders.Single(ladder => ladder.Variant == "plain").At24Hours!.Value, 1e-3);
+        Assert.Contains("(extrapolation, 180 times the longest budget)", StudyTable.Markdown(summary));
     }
 
     [Fact]
@@ -119,7 +130,7 @@ public sealed class StudySummaryTests
             "**modern against plain at 8m: -1.100 nats held-out (below 0 is better), +10.0 GLUE points**",
             "0.5: 6.000, **1: 5.500**, 2: 5.800",
             "| muon | 2m | 1 | 3.750 | +0.450 |",
-            "(extrapolation, 180 times the longest budget)",
+            "which falls for ever and is not extrapolated",
             "- plain: training.optimizer.learning_rate = 1, tuned on 3 values at 60s each.",
             "- modern: the grid over training.optimizer.muon_learning_rate is not complete.",
             "- mrpc was fine-tuned on 900 training examples",
