@@ -68,7 +68,7 @@ public sealed partial class FusedEngine
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, Tensor> OptimizerState()
     {
-        _stepTensor.fill_(_steps);
+        _stepTensor.FillInPlace(_steps);
         return _parameters.State.Where(pair => _muon is null || !Muon.Takes(pair.Key[(pair.Key.IndexOf('/', StringComparison.Ordinal) + 1)..]))
             .Concat(_muon?.State ?? new Dictionary<string, Tensor>()).Append(new("step", _stepTensor))
             .Concat(_lossScale is null ? [] : [new(LossScale.StateName, _lossScale.State)]).ToDictionary();

@@ -1,4 +1,5 @@
 using CramGrains.Model.Data;
+using CramGrains.Model.Modules;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
 using static TorchSharp.torch;
@@ -98,7 +99,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
                 return _norm.clone().MoveToOuterDisposeScope();
             }
 
-            _parameters.Gradient.mul_(factor);
+            _parameters.Gradient.MultiplyInPlace(factor);
         }
 
         _steps++;
@@ -115,7 +116,7 @@ public sealed partial class FusedEngine : IPretrainingEngine
         {
             using var frozen = no_grad();
             _stages.AdamW(_parameters, settings with { Skipped = _parameters.Layout.LayerMatrices }, _norm, live: null);
-            _muon.Step(_steps, learningRateFactor, _clip > 0 ? (_clip / (_norm + 1e-6)).clamp_max(1) : null);
+            _muon.Step(_steps, learningRateFactor, _clip > 0 ? _norm.Plus(1e-6).reciprocal().MultiplyInPlace(_clip).AtMost(1) : null);
             _stages.RefreshWorking(_parameters);
         }
 

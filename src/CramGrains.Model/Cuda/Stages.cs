@@ -1,3 +1,4 @@
+using CramGrains.Model.Modules;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -45,7 +46,7 @@ internal abstract class Stages : IDisposable
     public Tensor AllocateFilled(ScalarType type, double value, params long[] shape)
     {
         Tensor t = Allocate(type, shape);
-        t.fill_(value); // what this returns belongs to the dispose scope around; the buffer must not
+        t.FillInPlace(value); // what this returns belongs to the dispose scope around; the buffer must not
         return t;
     }
 

@@ -48,7 +48,7 @@ internal sealed class PlainFineTuningEngine : IFineTuningEngine
         var loss = _task.IsRegression
             ? nn.functional.mse_loss(outputs.squeeze(-1), examples.Scores(rows, Device))
             : nn.functional.cross_entropy(outputs, examples.Classes(rows, Device));
-        (loss * _optimizer.LossFactor).backward();
+        loss.Times(_optimizer.LossFactor).backward();
         _optimizer.Step(learningRate);
         return loss.detach().MoveToOuterDisposeScope();
     }

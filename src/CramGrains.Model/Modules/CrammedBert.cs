@@ -201,7 +201,7 @@ public sealed class CrammedBert : nn.Module
 
     /// <summary>A layer's input of the stream and of the embeddings, in float32, so that the scalars' gradients are too.</summary>
     private Tensor Mix(Tensor x, Tensor start, int layer) => _residualScalars is null ? x
-        : ((_residualScalars[layer] * x.to(ScalarType.Float32)) + (_embeddingScalars![layer] * start.to(ScalarType.Float32))).to(ComputeType); // [B, S, D]
+        : (_residualScalars[layer] * x.to(ScalarType.Float32)).Plus(_embeddingScalars![layer] * start.to(ScalarType.Float32)).to(ComputeType); // [B, S, D]
 
     private Tensor Embed(Tensor ids, Tensor? segments)
     {

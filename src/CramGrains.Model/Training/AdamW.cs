@@ -1,3 +1,4 @@
+using CramGrains.Model.Modules;
 using CramGrains.Model.Recipes;
 using static TorchSharp.torch;
 
@@ -27,8 +28,8 @@ internal sealed class AdamW : IDisposable
         _groups =
         [
             MakeGroup([.. parameters.Where(parameter => parameter.Value.dim() > 1)], recipe.LearningRate, recipe.WeightDecay),
-            MakeGroup([.. parameters.Where(parameter => parameter.Value.dim() <= 1 && !Modules.CrammedBert.IsScalar(parameter.Name))], recipe.LearningRate, 0),
-            MakeGroup([.. parameters.Where(parameter => Modules.CrammedBert.IsScalar(parameter.Name))], recipe.ScalarLearningRate ?? recipe.LearningRate, 0),
+            MakeGroup([.. parameters.Where(parameter => parameter.Value.dim() <= 1 && !CrammedBert.IsScalar(parameter.Name))], recipe.LearningRate, 0),
+            MakeGroup([.. parameters.Where(parameter => CrammedBert.IsScalar(parameter.Name))], recipe.ScalarLearningRate ?? recipe.LearningRate, 0),
         ];
     }
 
@@ -40,7 +41,7 @@ internal sealed class AdamW : IDisposable
     /// <param name="factor">Schedule value, multiplied into the peak learning rate.</param>
     public void Step(long number, double factor)
     {
-        _step.fill_((double)number);
+        _step.FillInPlace(number);
         foreach (var group in _groups.Where(group => group.Parameters.Length > 0))
         {
             MultiTensor.AdamW(

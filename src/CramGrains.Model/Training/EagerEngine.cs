@@ -64,8 +64,8 @@ public sealed class EagerEngine : IPretrainingEngine
         var (ids, positions, labels) = ToDevice(microbatch);
         var logits = _model.MaskedLogits(ids, positions); // [M, V]
         var loss = nn.functional.cross_entropy(logits, labels);
-        var objective = _training.ZLoss > 0 ? loss + logits.logsumexp(-1).square().mean() * _training.ZLoss : loss;
-        (objective * (scale * (_lossScale?.Value ?? 1))).backward();
+        var objective = _training.ZLoss > 0 ? loss.Plus(logits.logsumexp(-1).square().mean().Times(_training.ZLoss)) : loss;
+        objective.Times(scale * (_lossScale?.Value ?? 1)).backward();
         return loss.detach().MoveToOuterDisposeScope();
     }
 
@@ -93,8 +93,8 @@ public sealed class EagerEngine : IPretrainingEngine
             MultiTensor.Clip(_gradients, norm, _training.GradientClipNorm);
         }
 
-        _step.add_(1);
-        long number = _step.item<long>(); // on the CPU: no sync
+        long number = _step.item<long>() + 1; // on the CPU: no sync
+        _step.FillInPlace(number);
         _adamW.Step(number, learningRateFactor);
         _muon?.Step(number, learningRateFactor);
         MultiTensor.Zero(_gradients);

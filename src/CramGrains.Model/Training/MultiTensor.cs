@@ -1,3 +1,4 @@
+using CramGrains.Model.Modules;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Training;
@@ -42,7 +43,7 @@ internal static class MultiTensor
     public static void Clip(Tensor[] tensors, Tensor norm, double maximum)
     {
         using var scope = NewDisposeScope();
-        Unit.Value.invoke("scale", tensors, (maximum / (norm + 1e-6)).clamp_max(1));
+        Unit.Value.invoke("scale", tensors, norm.Plus(1e-6).reciprocal().MultiplyInPlace(maximum).AtMost(1));
     }
 
     /// <summary>Multiplies all tensors by a number.</summary>

@@ -1,3 +1,4 @@
+using CramGrains.Model.Modules;
 using CramGrains.Model.Recipes;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -70,7 +71,7 @@ internal sealed class Muon : IDisposable
                 gradient.mul_(clip);
             }
 
-            group.Momentum.lerp_(gradient, 1 - keep);
+            group.Momentum.lerp_(gradient, 1 - keep); // its number becomes a tensor, which the scope holds
             var update = gradient.lerp_(group.Momentum, keep); // Nesterov's look ahead, in place of the stacked copy
             long rows = update.shape[1] / group.Parts, columns = update.shape[2];
             var orthogonal = Orthogonalize(update.view(-1, rows, columns)); // by parts: [3 L, R / 3, C]
@@ -86,14 +87,14 @@ internal sealed class Muon : IDisposable
                 Tensor value = group.Matrices[i].Value, step = orthogonal[i];
                 if (_recipe.MuonCautiousDecay)
                 {
-                    value.mul_(1 - ((value * step).ge(0).to(value.dtype) * decay)); // a weight's decay and its step both go against its sign there
+                    value.mul_((value * step).ge(Numbers.Zero).to(value.dtype).MultiplyInPlace(-decay).Plus(1)); // a weight's decay and its step both go against its sign there
                 }
                 else
                 {
-                    value.mul_(1 - decay);
+                    value.MultiplyInPlace(1 - decay);
                 }
 
-                value.add_(step, -rate * scale);
+                value.AddInPlace(step, -rate * scale);
             }
         }
     }
@@ -107,12 +108,12 @@ internal sealed class Muon : IDisposable
         const double Tiny = 1e-10; // an empty row stays empty
         using var scope = NewDisposeScope();
         var squares = matrices.square().mean([2], keepdim: true); // [N, R, 1]
-        moments.mul_(beta2).add_(squares, 1 - beta2);
-        var by = 1 / (moments.sqrt() + Tiny); // [N, R, 1]
+        moments.MultiplyInPlace(beta2).AddInPlace(squares, 1 - beta2);
+        var by = moments.sqrt().Plus(Tiny).reciprocal(); // [N, R, 1]
         // Both norms from the rows' mean squares, without another pass over the matrices; C falls out.
         var before = squares.sum([1], keepdim: true).sqrt();
         var after = (squares * by.square()).sum([1], keepdim: true).sqrt(); // [N, 1, 1]
-        matrices.mul_(by * (before / (after + Tiny)));
+        matrices.mul_(by * (before / after.Plus(Tiny)));
     }
 
     /// <summary>Moves the singular values of each matrix near to one, by a quintic iteration.</summary>
@@ -123,7 +124,7 @@ internal sealed class Muon : IDisposable
         const float A = 3.4445f, B = -4.7750f, C = 2.0315f; // the steepest at zero that still stays near one
         using var scope = NewDisposeScope();
         bool tall = matrices.shape[1] > matrices.shape[2];
-        var x = matrices / (linalg.vector_norm(matrices, dims: [1, 2], keepdim: true) + 1e-7);
+        var x = matrices / linalg.vector_norm(matrices, dims: [1, 2], keepdim: true).Plus(1e-7);
         x = x.to(matrices.device.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32); // the iteration needs no more than bfloat16
         x = tall ? x.mT : x;
         for (int i = 0; i < 5; i++)
