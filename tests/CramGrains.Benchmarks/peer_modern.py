@@ -174,7 +174,6 @@ def train(a):
 def put(model, export, out):
     """Copies an export and replaces its weights, matching names by their ends; every weight must be met exactly once."""
     from safetensors.torch import load_file, save_file
-    shutil.copytree(export, out, dirs_exist_ok=True)
     wanted, mine, made = load_file(f"{export}/model.safetensors"), dict(model.state_dict()), {}
     for name, weight in wanted.items():
         match = next((n for n in mine if name == n or name.endswith("." + n)), None)
@@ -183,6 +182,7 @@ def put(model, export, out):
         made[name] = mine.pop(match).float().cpu().contiguous()
     if mine:
         raise SystemExit(f"{export} has no {', '.join(mine)}. Export a run of the same shape.")
+    shutil.copytree(export, out, dirs_exist_ok=True)
     save_file(made, f"{out}/model.safetensors", metadata={"format": "pt"})
 
 
