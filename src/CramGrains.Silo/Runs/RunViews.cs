@@ -11,7 +11,7 @@ internal static class RunViews
         string runId, RunRecord run, RunProgress? progress, DateTimeOffset? estimatedStart = null, DateTimeOffset? estimatedEnd = null) => new(
         runId, run.Name, run.Request!.User, run.State, run.Reason, run.Message, run.SubmittedAt, run.EndedAt, run.RecipeDigest, run.CorpusDigest,
         run.Pretraining.DeviceId, run.Pretraining.Epoch, run.Pretraining.Number, run.BudgetSeconds, run.BudgetUsedSeconds, progress, [.. run.Notices],
-        run.Request.Priority, run.Request.After, run.HeldBy, run.Request.Requeue, estimatedStart, estimatedEnd, run.Track);
+        run.Request.Priority, run.Request.After, run.State.IsFinal() ? null : run.HeldBy, run.Request.Requeue, estimatedStart, estimatedEnd, run.Track);
 
     public static RunReport Report(string runId, RunRecord run, RunProgress? progress)
     {

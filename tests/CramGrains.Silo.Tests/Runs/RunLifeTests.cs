@@ -34,7 +34,7 @@ public sealed class RunLifeTests : IRunSurroundings, ISchedulerQueue, IBudgetClo
         Assert.Equal("held by ada until it is released", _state.Message);
         await CommandAsync(RunCommandKind.Cancel);
         await _life.AdvanceAsync();
-        Assert.Equal((RunState.Cancelled, false), (_state.State, (await CommandAsync(RunCommandKind.Release)).Accepted));
+        Assert.Equal((RunState.Cancelled, null, false), (_state.State, _life.View().HeldBy, (await CommandAsync(RunCommandKind.Release)).Accepted));
 
         CommandOutcome requeued = await CommandAsync(RunCommandKind.Requeue);
         await _life.AdvanceAsync();
