@@ -20,6 +20,7 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
     private DateTimeOffset? _estimatedStart;
     private long? _waitsSince;
     private int? _enrolledLife;
+    private (RunView View, RunReport Report)? _asStored;
 
     /// <summary>Progress of the current phase.</summary>
     public RunProgress? Progress { get; private set; } = state.Progress;
@@ -40,10 +41,11 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
     private ICorpusGrain Corpus => world.Corpus(state.CorpusRequest);
 
     /// <summary>The run as it stands.</summary>
-    public RunView View() => RunViews.View(RunId, state, Progress, _estimatedStart, EstimatedEnd);
+    /// <remarks>It is asked for at any time; while a new state is being written, it is the old one, since nobody may be told of an end that a crash can take back.</remarks>
+    public RunView View() => _asStored?.View ?? RunViews.View(RunId, state, Progress, _estimatedStart, EstimatedEnd);
 
-    /// <summary>The result so far.</summary>
-    public RunReport Report() => RunViews.Report(RunId, state, Progress);
+    /// <summary>The result so far, under the same rule.</summary>
+    public RunReport Report() => _asStored?.Report ?? RunViews.Report(RunId, state, Progress);
 
     /// <summary>Makes the run durable and known; may be repeated until it answers.</summary>
     /// <param name="request">What is asked for.</param>
@@ -183,8 +185,14 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
         }
     }
 
-    private async Task<bool> EnterAsync(RunState next, string message)
+    private async Task<bool> EnterAsync(RunState next, string message, TerminationReason reason = TerminationReason.None)
     {
+        _asStored = (View(), Report());
+        if (next.IsFinal())
+        {
+            (state.Reason, state.EndedAt) = (reason, clock.UtcNow);
+        }
+
         state.State = next;
         state.Message = message;
         state.History.Add(new RunHistoryEntry(clock.UtcNow, next, message));
@@ -192,6 +200,7 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
         _estimatedStart = null;
         _waitsSince = null;
         await world.SaveAsync();
+        _asStored = null;
         Announce(message);
         return true;
     }
@@ -200,10 +209,7 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
     {
         BudgetReading budget = await world.Budget.ReadAsync();
         state.BudgetUsedSeconds = Math.Max(state.BudgetUsedSeconds, budget.UsedSeconds);
-        state.Reason = reason;
-        state.EndedAt = clock.UtcNow;
-        await EnterAsync(TerminationReasons.FinalState(reason), message);
-        return true;
+        return await EnterAsync(TerminationReasons.FinalState(reason), message, reason);
     }
 
     /// <summary>Last steps of a run that has ended: nobody needs to look after it any more.</summary>

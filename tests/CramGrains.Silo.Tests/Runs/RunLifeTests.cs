@@ -22,6 +22,7 @@ public sealed class RunLifeTests : IRunSurroundings, ISchedulerQueue, IBudgetClo
     };
 
     private readonly RunLife _life;
+    private Func<Task> _save = () => Task.CompletedTask;
     private int _commands;
 
     public RunLifeTests() => _life = new RunLife(_state, this, new RunOptions(), new SiloClock(new FakeTimeProvider(new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero))));
@@ -57,6 +58,23 @@ public sealed class RunLifeTests : IRunSurroundings, ISchedulerQueue, IBudgetClo
         Assert.Equal((RunState.Queued, "bob", "held by bob until it is released"), (_state.State, _life.View().HeldBy, _state.Message));
     }
 
+    /// <summary>Views are given at any time, also while a write is under way.</summary>
+    [Fact]
+    public async Task View_WhileAnEndIsBeingWritten_IsWhatIsStored()
+    {
+        await CommandAsync(RunCommandKind.Cancel);
+        var written = new TaskCompletionSource();
+        _save = () => written.Task;
+
+        Task<bool> step = _life.AdvanceAsync();
+        Assert.Equal((RunState.Queued, null, RunState.Queued), (_life.View().State, _life.View().EndedAt, _life.Report().State));
+        written.SetResult();
+        await step;
+
+        Assert.Equal((RunState.Cancelled, TerminationReason.Cancelled, RunState.Cancelled), (_life.View().State, _life.View().Reason, _life.Report().State));
+        Assert.NotNull(_life.View().EndedAt);
+    }
+
     private Task<CommandOutcome> CommandAsync(RunCommandKind kind) => _life.CommandAsync(new RunCommand($"c-{_commands++}", kind, "bob"));
 
     string IRunSurroundings.RunId => "r-1";
@@ -75,7 +93,7 @@ public sealed class RunLifeTests : IRunSurroundings, ISchedulerQueue, IBudgetClo
 
     Task<RunView?> IRunSurroundings.OtherAsync(string runId) => Task.FromResult<RunView?>(null);
 
-    Task IRunSurroundings.SaveAsync() => Task.CompletedTask;
+    Task IRunSurroundings.SaveAsync() => _save();
 
     Task IRunSurroundings.ForgetReminderAsync() => Task.CompletedTask;
 
