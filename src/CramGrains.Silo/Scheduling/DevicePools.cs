@@ -147,6 +147,10 @@ internal sealed class DevicePools
     /// <summary>Devices that are alike, best first.</summary>
     private sealed class Pool
     {
+        // A tuple's own comparison asks a comparer for each field.
+        private static readonly IComparer<(long FreeAt, int Rank)> Earlier = Comparer<(long FreeAt, int Rank)>.Create(static (a, b) =>
+            a.FreeAt != b.FreeAt ? a.FreeAt.CompareTo(b.FreeAt) : a.Rank.CompareTo(b.Rank));
+
         private readonly List<Slot> _slots;
         private readonly PriorityQueue<Slot, (long FreeAt, int Rank)> _soonest;
         private int _free;
@@ -154,7 +158,7 @@ internal sealed class DevicePools
         public Pool(List<Slot> slots)
         {
             _slots = slots;
-            _soonest = new PriorityQueue<Slot, (long FreeAt, int Rank)>(slots.Select(s => (s, (s.FreeAtTicks, s.Rank))));
+            _soonest = new PriorityQueue<Slot, (long FreeAt, int Rank)>(slots.Select(s => (s, (s.FreeAtTicks, s.Rank))), Earlier);
         }
 
         public Slot Sample => _slots[0];

@@ -16,55 +16,40 @@ internal static class FairOrder
     /// <param name="usedHours">Device-hours by user, decayed; who is not in it has used none.</param>
     public static List<WorkItem> Of(IReadOnlyList<WorkItem> waiting, IReadOnlyDictionary<string, double> usedHours)
     {
-        // After one sort the items of a user in a priority lie together, oldest first.
-        Entry[] entries = Number(waiting);
-        Array.Sort(entries, Entry.ByPriorityUserAge);
         var order = new List<WorkItem>(waiting.Count);
-        for (int from = 0, to; from < entries.Length; from = to)
+        foreach (IGrouping<int, UserQueue> equals in Queues(waiting, usedHours).GroupBy(queue => queue.Priority).OrderByDescending(group => group.Key))
         {
-            to = from + 1;
-            while (to < entries.Length && entries[to].Priority == entries[from].Priority)
-            {
-                to++;
-            }
-
-            Deal(entries, from, to, usedHours, order);
+            Deal(equals, order);
         }
 
         return order;
     }
 
-    private static Entry[] Number(IReadOnlyList<WorkItem> waiting)
+    /// <summary>The items by priority and user, each queue oldest first: many short sorts instead of a long one.</summary>
+    private static List<UserQueue> Queues(IReadOnlyList<WorkItem> waiting, IReadOnlyDictionary<string, double> usedHours)
     {
-        var users = new Dictionary<string, int>(StringComparer.Ordinal);
-        var entries = new Entry[waiting.Count];
-        for (int i = 0; i < entries.Length; i++)
+        var byOwner = new Dictionary<(int Priority, string User), UserQueue>();
+        var queues = new List<UserQueue>();
+        foreach (WorkItem item in waiting)
         {
-            WorkItem item = waiting[i];
-            ref int user = ref CollectionsMarshal.GetValueRefOrAddDefault(users, item.Policy?.User ?? "", out bool known);
-            user = known ? user : users.Count;
-            entries[i] = new Entry(item.Priority, user, item.OrderedAt.UtcTicks, item);
+            string user = item.Policy?.User ?? "";
+            ref UserQueue? queue = ref CollectionsMarshal.GetValueRefOrAddDefault(byOwner, (item.Priority, user), out _);
+            if (queue is null)
+            {
+                queues.Add(queue = new UserQueue(item.Priority, usedHours.GetValueOrDefault(user)));
+            }
+
+            queue.Add(item);
         }
 
-        return entries;
+        queues.ForEach(static queue => queue.Sort());
+        return queues;
     }
 
     /// <summary>Lets the users of one priority take turns.</summary>
-    private static void Deal(Entry[] entries, int from, int to, IReadOnlyDictionary<string, double> usedHours, List<WorkItem> order)
+    private static void Deal(IEnumerable<UserQueue> queues, List<WorkItem> order)
     {
-        var turns = new PriorityQueue<UserQueue, Turn>(Turn.Earlier);
-        for (int first = from, end; first < to; first = end)
-        {
-            end = first + 1;
-            while (end < to && entries[end].User == entries[first].User)
-            {
-                end++;
-            }
-
-            var user = new UserQueue(entries, first, end, usedHours.GetValueOrDefault(entries[first].Item.Policy?.User ?? ""));
-            turns.Enqueue(user, user.Turn);
-        }
-
+        var turns = new PriorityQueue<UserQueue, Turn>(queues.Select(queue => (queue, queue.Turn)), Turn.Earlier);
         while (turns.TryPeek(out UserQueue? user, out _))
         {
             order.Add(user.Take());
@@ -79,15 +64,6 @@ internal static class FairOrder
         }
     }
 
-    private readonly record struct Entry(int Priority, int User, long Ticks, WorkItem Item)
-    {
-        public static readonly Comparison<Entry> ByPriorityUserAge = static (a, b) =>
-            a.Priority != b.Priority ? b.Priority.CompareTo(a.Priority)
-            : a.User != b.User ? a.User.CompareTo(b.User)
-            : a.Ticks != b.Ticks ? a.Ticks.CompareTo(b.Ticks)
-            : string.CompareOrdinal(a.Item.ItemId, b.Item.ItemId);
-    }
-
     private readonly record struct Turn(double Hours, long Ticks, string ItemId)
     {
         public static readonly IComparer<Turn> Earlier = Comparer<Turn>.Create(static (a, b) =>
@@ -96,17 +72,31 @@ internal static class FairOrder
             : string.CompareOrdinal(a.ItemId, b.ItemId));
     }
 
-    /// <summary>The items of one user in one priority, oldest first.</summary>
-    private sealed class UserQueue(Entry[] entries, int next, int end, double hours)
+    /// <summary>The items of one user in one priority, oldest first once they are sorted.</summary>
+    private sealed class UserQueue(int priority, double hours)
     {
-        public bool HasMore => next < end;
+        private readonly List<WorkItem> _items = [];
+        private double _hours = hours;
+        private int _next;
 
-        public Turn Turn => new(Math.Floor(hours), entries[next].Ticks, entries[next].Item.ItemId);
+        public int Priority { get; } = priority;
+
+        public bool HasMore => _next < _items.Count;
+
+        public Turn Turn => new(Math.Floor(_hours), _items[_next].OrderedAt.UtcTicks, _items[_next].ItemId);
+
+        public void Add(WorkItem item) => _items.Add(item);
+
+        public void Sort() => _items.Sort(static (a, b) =>
+        {
+            int byAge = a.OrderedAt.UtcTicks.CompareTo(b.OrderedAt.UtcTicks);
+            return byAge != 0 ? byAge : string.CompareOrdinal(a.ItemId, b.ItemId);
+        });
 
         public WorkItem Take()
         {
-            WorkItem item = entries[next++].Item;
-            hours += (item.ExpectedSeconds > 0 ? item.ExpectedSeconds : UnknownSeconds) / 3600;
+            WorkItem item = _items[_next++];
+            _hours += (item.ExpectedSeconds > 0 ? item.ExpectedSeconds : UnknownSeconds) / 3600;
             return item;
         }
     }
