@@ -5,7 +5,7 @@ using CramGrains.Model.Studies;
 
 namespace CramGrains.Silo.Commands;
 
-/// <summary><c>cram study</c>: recipes at equal budgets on one device of this machine, one after the other, with a table, curves and a fit over budgets.</summary>
+/// <summary><c>cram study</c>: recipes at equal budgets, each on one device, with a table, curves and a fit over budgets.</summary>
 internal static class StudyCommand
 {
     /// <summary>Runs one command line, without the leading <c>study</c>.</summary>
@@ -16,7 +16,8 @@ internal static class StudyCommand
     {
         var options = new StudyOptions();
         var command = new RootCommand(
-            "Runs recipes at equal budgets on one device of this machine, without a cluster, and compares them. Run again, it goes on where it was.\n\nExamples:\n"
+            "Runs recipes at equal budgets on one device of this machine, without a cluster, and compares them. Run again, it goes on where it was; run once for each device, with the same --out, "
+            + "the processes share the work.\n\nExamples:\n"
             + "  cram study studies/mini-cram.json --corpus ~/text --glue ~/glue --out mini-cram\n  cram study studies/mini-cram.json --out mini-cram --max-time 9m --only modern@8m\n"
             + "  cram study studies/mini-cram.json --corpus ~/text --export-tokens rows.u16")
         {
@@ -56,11 +57,18 @@ internal static class StudyCommand
         }
 
         var folder = new StudyFolder(asked.Output ?? throw new ArgumentException("--out DIR is needed: the folder of the study's results."));
-        using var alone = folder.Lock();
         var device = LocalDevice.Choose(asked.Device);
+        using var alone = folder.TakeDevice(device.ToString());
         StudyGlueRuns? glue = null;
         StudyRuns? runs = null;
-        (string Table, string Json) Report() => StudyReport.Write(folder.Root, asked.Study.Definition, runs!.Results, glue?.Results ?? []);
+        (string Table, string Json) Report()
+        {
+            using var writing = folder.Claim("table", TimeSpan.FromSeconds(30)); // others write theirs
+            runs!.Find();
+            glue?.Find();
+            return StudyReport.Write(folder.Root, asked.Study.Definition, runs.Results, glue?.Results ?? []);
+        }
+
         runs = new StudyRuns(asked.Study, folder, corpora, device, asked.Cache, asked.Keep, Console.Error.WriteLine, () => Report());
         if (asked.Study.Definition.Glue is not null && !asked.PretrainOnly && asked.Sources.GlueFolder is { } files)
         {

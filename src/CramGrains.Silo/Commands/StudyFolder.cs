@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Recipes;
@@ -9,29 +10,42 @@ namespace CramGrains.Silo.Commands;
 /// <summary>A study's folder on disk: one folder a piece of work, whose result appears whole or not at all and is used only for what it was made for.</summary>
 /// <remarks>
 /// <c>about.json</c> is written when a piece begins and says what it is for: digests, never paths, so that a folder may be carried to another machine. <c>result.json</c>
-/// repeats that beside what came of it. Anything that does not match is refused by name; nothing is overwritten in silence.
+/// repeats that beside what came of it. Anything that does not match is refused by name; nothing is overwritten in silence. Several processes may work on a study, a device each: a piece belongs to
+/// the one that holds its lock, which goes with the process, however that ends.
 /// </remarks>
 internal sealed class StudyFolder(string root)
 {
-    private const string AboutFile = "about.json", ResultFile = "result.json", RecipeFile = "recipe.json", LockFile = "study.lock";
+    private const string AboutFile = "about.json", ResultFile = "result.json", RecipeFile = "recipe.json", LockFolder = "locks";
     private const int Version = 1;
 
     /// <summary>The study's folder.</summary>
     public string Root => root;
 
-    /// <summary>Keeps other processes out until it is disposed; gone with the process, however that ends.</summary>
-    /// <exception cref="CheckpointMismatchException">Another process works on the study.</exception>
-    public IDisposable Lock()
+    /// <summary>Keeps a device of this machine for one process of the study: two would share its time, which is what is compared.</summary>
+    /// <exception cref="CheckpointMismatchException">Another process works on the study with that device.</exception>
+    public IDisposable TakeDevice(string device)
     {
-        Directory.CreateDirectory(root);
-        string path = Path.Combine(root, LockFile);
-        try
+        // Numbers of GPUs count those that a process may see.
+        string visible = Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES") is { Length: > 0 } some && device != "cpu" ? $" of {some}" : "", name = $"{device}{visible} at {Environment.MachineName}";
+        return TryLock(name) ?? throw new CheckpointMismatchException(
+            $"{root}: another process works on this study with {name}. Wait for it, or name another --device: processes with a device each share the work.");
+    }
+
+    /// <summary>The right to work on a piece, or to take its result, until it is disposed; null when another process has it.</summary>
+    /// <param name="piece">Its name.</param>
+    /// <param name="patience">How long to wait for it.</param>
+    public IDisposable? Claim(string piece, TimeSpan patience = default)
+    {
+        long started = Stopwatch.GetTimestamp();
+        while (true)
         {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException problem) when (File.Exists(path))
-        {
-            throw new CheckpointMismatchException($"{path}: is locked, so another process works on this study ({problem.Message}) Wait for it, or give another --out.");
+            var claim = TryLock(piece);
+            if (claim is not null || Stopwatch.GetElapsedTime(started) >= patience)
+            {
+                return claim;
+            }
+
+            Thread.Sleep(50);
         }
     }
 
@@ -71,6 +85,20 @@ internal sealed class StudyFolder(string root)
     /// <summary>Keeps what a piece gave.</summary>
     public void Finish<T>(string piece, IReadOnlyDictionary<string, string> about, T result) =>
         AtomicFile.WriteText(Path.Combine(Of(piece), ResultFile), JsonSerializer.Serialize(new Finished<T>(Version, about, result), StudyJson.Options) + "\n");
+
+    private FileStream? TryLock(string name)
+    {
+        string path = Path.Combine(root, LockFolder, string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or '=' ? c : '+')) + ".lock");
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            return null;
+        }
+    }
 
     private void RequireBegun(string piece, IReadOnlyDictionary<string, string> about, Recipe? recipe)
     {

@@ -120,27 +120,37 @@ internal sealed class StudyGlueRuns(
     {
         foreach (var work in works)
         {
-            if (folder.Find<StudyGlueResult>(work.Piece, About(work)) is { } found)
-            {
-                _results[work.Piece] = found;
-            }
+            Take(work);
         }
+    }
+
+    /// <summary>Whether its result is there, whoever made it.</summary>
+    private bool Take(Work work)
+    {
+        if (!_results.ContainsKey(work.Piece) && folder.Find<StudyGlueResult>(work.Piece, About(work)) is { } found)
+        {
+            _results[work.Piece] = found;
+        }
+
+        return _results.ContainsKey(work.Piece);
     }
 
     private bool RunAll(IReadOnlyList<Work> works, StudyStop stop)
     {
-        var left = works.Where(work => !_results.ContainsKey(work.Piece)).ToList();
         var loaded = new Queue<LoadedModel>();
         try
         {
-            foreach (var work in left)
+            while (works.FirstOrDefault(work => !Take(work)) is { } first)
             {
                 if (stop.IsAsked)
                 {
                     return false;
                 }
 
-                RunOne(work, Loaded(work.Cell, loaded).Encoder, stop.Token);
+                if (!works.Any(work => RunIfFree(work, loaded, stop.Token)))
+                {
+                    stop.WaitForOthers(first.Name, say);
+                }
             }
         }
         catch (OperationCanceledException) when (stop.IsAsked)
@@ -156,6 +166,19 @@ internal sealed class StudyGlueRuns(
         }
 
         return true;
+    }
+
+    /// <summary>Runs one that is not done and that no other process is at.</summary>
+    /// <returns>Whether its result is there now and was not before.</returns>
+    private bool RunIfFree(Work work, Queue<LoadedModel> loaded, CancellationToken stop)
+    {
+        using var claim = _results.ContainsKey(work.Piece) ? null : folder.Claim(work.Piece);
+        if (claim is not null && !Take(work))
+        {
+            RunOne(work, Loaded(work.Cell, loaded).Encoder, stop);
+        }
+
+        return claim is not null;
     }
 
     private void RunOne(Work work, PretrainedEncoder encoder, CancellationToken stop)
@@ -188,7 +211,7 @@ internal sealed class StudyGlueRuns(
         folder.Finish(work.Piece, about, result);
         _results[work.Piece] = result;
         string score = result.Failure ?? (100 * result.Headline).ToString("0.0", CultureInfo.InvariantCulture);
-        say($"{work.Cell.Name}, {GlueTask.Of(work.Task).Id} seed {work.Seed}{(work.Choice ? $", choosing {setting}" : "")}: {score}, {result.Steps} steps in {result.Seconds.ToString("0.0", CultureInfo.InvariantCulture)} s");
+        say($"{work.Name}: {score}, {result.Steps} steps in {result.Seconds.ToString("0.0", CultureInfo.InvariantCulture)} s");
         changed();
     }
 
@@ -260,6 +283,8 @@ internal sealed class StudyGlueRuns(
     {
         public string Piece { get; } = string.Create(
             CultureInfo.InvariantCulture, $"{Cell.Folder}/{(Choice ? $"glue-choice/{FolderName(StudySettings.Text(Candidate))}" : "glue")}/{GlueTask.Of(Task).Id}-{Seed}");
+
+        public string Name { get; } = $"{Cell.Name}, {GlueTask.Of(Task).Id} seed {Seed}{(Choice ? $", choosing {StudySettings.Text(Candidate)}" : "")}";
 
         private static string FolderName(string text) => string.Concat(text.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' ? c : '-'));
     }

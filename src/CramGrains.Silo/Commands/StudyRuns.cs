@@ -9,7 +9,7 @@ using TorchSharp;
 
 namespace CramGrains.Silo.Commands;
 
-/// <summary>The pretrainings of a study, one after the other, as far as their results are not there already.</summary>
+/// <summary>The pretrainings of a study, one after the other, as far as their results are not there already and no other process is at them.</summary>
 /// <param name="study">What is run.</param>
 /// <param name="folder">Where results lie.</param>
 /// <param name="corpora">Their rows.</param>
@@ -24,6 +24,9 @@ internal sealed class StudyRuns(
     // What a result depends on besides recipe and corpus; counted up when the way of measuring changes.
     private const string Protocol = "study-1";
     private const string CurveFile = "curve.jsonl", DevicesFile = "devices.txt";
+
+    // What a process does with a piece whose result is there already: strip its checkpoint, at most.
+    private static readonly TimeSpan Finishing = TimeSpan.FromSeconds(10);
 
     private readonly Dictionary<StudyCell, StudyCellResult> _results = [];
 
@@ -57,12 +60,12 @@ internal sealed class StudyRuns(
     /// <summary>Takes up what is there, and refuses by name what was made for something else.</summary>
     public void Find()
     {
-        foreach (var cell in study.Cells)
+        foreach (var cell in study.Cells.Where(cell => !_results.ContainsKey(cell)))
         {
-            if (RecipeOf(cell) is { } recipe && Directory.Exists(folder.Of(cell.Folder)) && folder.Find<StudyCellResult>(cell.Folder, About(recipe), Study.Anonymous(recipe)) is { } found)
+            if (RecipeOf(cell) is { } recipe && Directory.Exists(folder.Of(cell.Folder)) && Found(cell, recipe) is not null)
             {
-                _results[cell] = found;
-                Settle(cell);
+                using var claim = folder.Claim(cell.Folder, Finishing);
+                _ = claim is not null && Take(cell, recipe);
             }
         }
     }
@@ -72,25 +75,58 @@ internal sealed class StudyRuns(
     public bool Run(Func<StudyCell, bool> selected, StudyStop stop)
     {
         var variants = study.Cells.Where(cell => cell.Part != StudyPart.Grid && selected(cell)).Select(cell => cell.Variant).ToHashSet();
-        foreach (var cell in study.Cells.Where(cell => selected(cell) || (cell.Part == StudyPart.Grid && variants.Contains(cell.Variant))))
+        var chosen = study.Cells.Where(cell => selected(cell) || (cell.Part == StudyPart.Grid && variants.Contains(cell.Variant))).ToList();
+        while (true)
         {
-            if (_results.ContainsKey(cell))
+            Find();
+            var left = chosen.Where(cell => !_results.ContainsKey(cell)).ToList();
+            if (left.Count == 0 || stop.IsAsked)
             {
-                continue;
+                return left.Count == 0;
             }
 
-            if (stop.IsAsked || !RunOne(cell, stop.Token))
+            if (left.Any(cell => RunIfFree(cell, stop.Token)))
             {
-                return false;
+                continue; // a grid may have chosen, and others have gone on
+            }
+
+            if (!stop.IsAsked)
+            {
+                stop.WaitForOthers(left[0].Name, say);
             }
         }
+    }
 
+    /// <summary>Runs a cell that no other process is at, unless it rests on a grid of which one still is.</summary>
+    /// <returns>Whether its result is there now.</returns>
+    private bool RunIfFree(StudyCell cell, CancellationToken stop)
+    {
+        if (stop.IsCancellationRequested || RecipeOf(cell) is not { } recipe)
+        {
+            return false;
+        }
+
+        using var claim = folder.Claim(cell.Folder);
+        return claim is not null && (Take(cell, recipe) || RunOne(cell, recipe, stop));
+    }
+
+    /// <summary>Takes a result that is there, whoever made it. The caller holds the cell's claim.</summary>
+    private bool Take(StudyCell cell, Recipe recipe)
+    {
+        if (Found(cell, recipe) is not { } found)
+        {
+            return false;
+        }
+
+        _results[cell] = found;
+        Settle(cell);
         return true;
     }
 
-    private bool RunOne(StudyCell cell, CancellationToken stop)
+    private StudyCellResult? Found(StudyCell cell, Recipe recipe) => folder.Find<StudyCellResult>(cell.Folder, About(recipe), Study.Anonymous(recipe));
+
+    private bool RunOne(StudyCell cell, Recipe full, CancellationToken stop)
     {
-        var full = RecipeOf(cell)!;
         var (corpus, recipe, about, path) = (corpora.Of(full), Study.Anonymous(full), About(full), folder.Of(cell.Folder));
         folder.Begin(cell.Folder, about);
         WriteCorpus(path, corpus);

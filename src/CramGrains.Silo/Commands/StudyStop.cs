@@ -7,6 +7,7 @@ internal sealed class StudyStop : IDisposable
 {
     private readonly CancellationTokenSource _timed;
     private readonly CancellationToken _interrupted;
+    private string? _waitedFor;
 
     /// <param name="most">Wall clock from the start of this process; null has no end.</param>
     /// <param name="interrupted">Ctrl-C or SIGTERM.</param>
@@ -20,6 +21,18 @@ internal sealed class StudyStop : IDisposable
             var left = allowed - (DateTime.Now - self.StartTime);
             _timed.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         }
+    }
+
+    /// <summary>Waits a little while other processes do what is left, or what it rests on; says so once for each piece.</summary>
+    public void WaitForOthers(string piece, Action<string> say)
+    {
+        if (_waitedFor != piece)
+        {
+            _waitedFor = piece;
+            say($"{piece}: another process works on it, or on what it rests on. Waits.");
+        }
+
+        Token.WaitHandle.WaitOne(TimeSpan.FromSeconds(1));
     }
 
     /// <summary>Asks the work to stop.</summary>

@@ -81,13 +81,71 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
     }
 
     [Fact]
-    public void Study_FolderInUse_IsRefused()
+    public void Study_DeviceInUse_IsRefused()
     {
         string output = Path.Combine(_folder, "used");
-        using var held = new StudyFolder(output).Lock();
+        using var held = new StudyFolder(output).TakeDevice("cpu");
         var outcome = Call(whole.Arguments(trained, output));
         Assert.Equal(1, outcome.Code);
-        Assert.Contains("study.lock: is locked, so another process works on this study", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("another process works on this study with cpu at ", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Study_PiecesOfOthers_AreLeftToThemAndWaitedFor()
+    {
+        // The others hold a pretraining, the grid that another one rests on, and a fine-tuning; they finish none of them.
+        whole.Run(trained);
+        string output = Path.Combine(_folder, "shared");
+        var folder = new StudyFolder(output);
+        var held = new Dictionary<string, IDisposable?>
+        {
+            ["adamw@grid=0.001#0"] = folder.Claim("cells/adamw/grid-0.001-1ktokens/seed-0"),
+            ["muon@4ktokens#0"] = folder.Claim("cells/muon/4ktokens/seed-0"),
+            ["muon@4ktokens#0, cola seed 0"] = folder.Claim("cells/muon/4ktokens/seed-0/glue/cola-0"),
+        };
+        var waits = new List<string>();
+        var outcome = Call(whole.Arguments(trained, output), error =>
+        {
+            string last = error.TrimEnd().Split('\n')[^1];
+            if (last.Contains("another process works on it", StringComparison.Ordinal))
+            {
+                string piece = last[..last.IndexOf(": another", StringComparison.Ordinal)];
+                waits.Add(piece);
+                held[piece]!.Dispose(); // killed
+            }
+
+            return false;
+        });
+        Assert.True(outcome.Code == 0, outcome.Error);
+        Assert.Equal(held.Keys, waits);
+        int At(string text) => outcome.Error.IndexOf(text, StringComparison.Ordinal);
+        Assert.InRange(At("muon@2ktokens#0: held-out"), 0, At("adamw@grid=0.001#0: another process")); // what was free was done first
+        Assert.Equal(Cells(whole.Out), Cells(output));
+        Assert.Equal(Glue(whole.Out), Glue(output));
+    }
+
+    [Fact]
+    public void Study_PieceThatAnotherFinishesMeanwhile_IsTakenFromIt()
+    {
+        whole.Run(trained);
+        string output = Path.Combine(_folder, "finished"), piece = "cells/muon/4ktokens/seed-0";
+        using var claim = new StudyFolder(output).Claim(piece);
+        var outcome = Call(whole.Arguments(trained, output), error =>
+        {
+            string there = Path.Combine(output, "cells", "muon", "4ktokens", "seed-0");
+            if (!Directory.Exists(there) && error.Contains("muon@4ktokens#0: another process works on it", StringComparison.Ordinal))
+            {
+                Copy(Path.Combine(whole.Out, "cells", "muon", "4ktokens", "seed-0"), there);
+                claim!.Dispose();
+            }
+
+            return false;
+        });
+        Assert.True(outcome.Code == 0, outcome.Error);
+        Assert.DoesNotContain("muon@4ktokens#0\n", outcome.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("muon@4ktokens#0, cola", outcome.Error, StringComparison.Ordinal); // its fine-tunings were copied with it
+        Assert.Equal(Cells(whole.Out), Cells(output));
+        Assert.Equal(Glue(whole.Out), Glue(output));
     }
 
     [Fact]
@@ -158,6 +216,16 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
         var outcome = Call([whole.Study, "--corpus", trained.Text, "--corpora", Path.Combine(trained.Root, "corpora"), "--out", Path.Combine(_folder, "none"), "--device", "cpu"]);
         Assert.Equal(2, outcome.Code);
         Assert.Contains("give its files with --glue DIR in every call", outcome.Error, StringComparison.Ordinal);
+    }
+
+    private static void Copy(string from, string to)
+    {
+        foreach (string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+        {
+            string target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
     }
 
     private static JsonElement Json(string folder) => JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "study.json"))).RootElement;
