@@ -26,24 +26,23 @@ internal static class FairOrder
     }
 
     /// <summary>The items by priority and user, each queue oldest first: many short sorts instead of a long one.</summary>
-    private static List<UserQueue> Queues(IReadOnlyList<WorkItem> waiting, IReadOnlyDictionary<string, double> usedHours)
+    private static Dictionary<(int Priority, string User), UserQueue>.ValueCollection Queues(IReadOnlyList<WorkItem> waiting, IReadOnlyDictionary<string, double> usedHours)
     {
         var byOwner = new Dictionary<(int Priority, string User), UserQueue>();
-        var queues = new List<UserQueue>();
         foreach (WorkItem item in waiting)
         {
             string user = item.Policy?.User ?? "";
             ref UserQueue? queue = ref CollectionsMarshal.GetValueRefOrAddDefault(byOwner, (item.Priority, user), out _);
-            if (queue is null)
-            {
-                queues.Add(queue = new UserQueue(item.Priority, usedHours.GetValueOrDefault(user)));
-            }
-
+            queue ??= new UserQueue(item.Priority, usedHours.GetValueOrDefault(user));
             queue.Add(item);
         }
 
-        queues.ForEach(static queue => queue.Sort());
-        return queues;
+        foreach (UserQueue queue in byOwner.Values)
+        {
+            queue.Sort();
+        }
+
+        return byOwner.Values;
     }
 
     /// <summary>Lets the users of one priority take turns.</summary>
