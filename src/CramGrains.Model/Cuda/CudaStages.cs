@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace CramGrains.Model.Cuda;
 
 /// <summary>The stages as kernels of this folder and cuBLASLt products: bfloat16 activations, or float16 ones, and float32 for the rest.</summary>
-internal sealed unsafe class CudaStages : Stages
+internal sealed unsafe partial class CudaStages : Stages
 {
     private const int RowsPerBlock = 8, SquareBlocks = 1024, PositionBlocks = 256, StagingSlots = 3;
 
@@ -147,89 +147,6 @@ internal sealed unsafe class CudaStages : Stages
         Launch("row_sums", Shape.Layers, partials + (nint)(4L * Shape.Layers * _streamBlocks), embedding, _streamBlocks, accumulate ? 1 : 0);
     }
 
-    public override void TurnHeads(Tensor qkv, Tensor angles, Tensor? scales, int rows)
-    {
-        int vectors = rows * 2 * Shape.Heads;
-        Launch(At("turn_heads"), Grid.Cover((long)vectors * Shape.HeadSize / 8, 256), qkv, angles, scales, Shape.Heads, vectors, Shape.Epsilon, Shape.Sequence * Shape.HeadSize / 2);
-    }
-
-    public override void TurnHeadsBackward(Tensor qkv, Tensor dqkv, Tensor angles, Tensor? scales, int rows)
-    {
-        int vectors = rows * 2 * Shape.Heads;
-        Launch(At("turn_heads_backward"), Grid.Cover((long)vectors * Shape.HeadSize / 8, 256), qkv, dqkv, angles, scales, Shape.Heads, vectors, Shape.Sequence * Shape.HeadSize / 2);
-    }
-
-    // Both operands of an FP8 product have the summed index innermost: the first is a transposed column-major matrix.
-    public override void Linear8(Float8Copy x, Float8Weight w, Tensor y, Tensor? residual, int rows, int n, int k) => MultiplyScaled(
-        new(true, false, n, rows, k, CublasLt.Float8E4M3, CublasLt.Float8E4M3, CublasLt.Bfloat16, residual is not null, FastAccumulation: true), w.Straight, w.Inverse, x, residual ?? y, y);
-
-    public override void LinearInputGradient8(Float8Copy dy, Float8Weight w, Tensor dx, int rows, int n, int k) => MultiplyScaled(
-        new(true, false, k, rows, n, CublasLt.Float8E4M3, CublasLt.Float8E5M2, CublasLt.Bfloat16, false, FastAccumulation: true), w.Transposed, w.Inverse, dy, dx, dx);
-
-    public override void LinearWeightGradient8(Tensor dyT, Float8Copy dy, Tensor xT, Float8Copy x, Tensor dw, bool accumulate, int rows, int n, int k) =>
-        _products.MultiplyScaled(
-            new(true, false, k, n, rows, CublasLt.Float8E4M3, CublasLt.Float8E5M2, CublasLt.Float32, accumulate, FastAccumulation: true),
-            TensorPointer.Of(xT), TensorPointer.Of(x.Inverse), TensorPointer.Of(dyT), TensorPointer.Of(dy.Inverse), TensorPointer.Of(dw), accumulate ? 1 : 0, TensorPointer.Of(dw));
-
-    public override void Copy8(Tensor x, Float8Copy copy, int rows, int columns) =>
-        Launch("float8_copy", _streamBlocks, x, copy.Data, copy.Scale, copy.Largest, rows * (columns / 8));
-
-    public override void Transpose8(Float8Copy copy, Tensor to, int rows, int columns) =>
-        Launch("float8_transpose", new Grid((columns + 63) / 64, (rows + 127) / 128), copy.Data, to, rows, columns);
-
-    public override void Float8Scale(Float8Scales s, int gradients, int headroom, double keep)
-    {
-        int count = (int)s.Scales.numel();
-        Launch("float8_scales", Grid.Cover(count, 256), s.Largest, s.Scales, s.Inverses, count, gradients, headroom, (float)keep);
-    }
-
-    public override void Float8Weights(FlatParameters p, Float8State state)
-    {
-        if (!ReferenceEquals(_matricesOf, state))
-        {
-            _matrices ??= Allocate(int64, state.Entries.Length * 3);
-            _matrices.copy_(tensor(state.Entries.SelectMany(e => (long[])[e.Offset, e.Shape[0] | (e.Shape[1] << 32), 0]).ToArray()));
-            _matricesOf = state;
-        }
-
-        int tiles = state.Entries.Max(e => (int)(((e.Shape[0] + 63) / 64) * ((e.Shape[1] + 63) / 64)));
-        Launch("float8_weight_amax", new Grid(64, state.Entries.Length), p.Working, _matrices, state.WeightScales.Largest);
-        Float8Scale(state.WeightScales, state.Entries.Length, 0, keep: 0);
-        Launch("float8_weights", new Grid(tiles, state.Entries.Length), p.Working, _matrices, state.WeightScales.Scales, state.Straight, state.Transposed);
-    }
-
-    public override Tensor AllocateFloat8(long count) => Allocate(ScalarType.Byte, count);
-
-    public override void Attention(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
-    {
-        DropoutSite drop = dropout.GetValueOrDefault();
-        Launch(
-            At("attention_forward") + Variant(dropout, copy), new Grid(Shape.Heads, batch), qkv, lengths, output, lse, Shape.Heads, drop.State, drop.Site, drop.Threshold, drop.Scale,
-            copy?.Data, copy?.Scale, copy?.Largest);
-    }
-
-    public override void AttentionBackward(Tensor qkv, Tensor? lengths, Tensor output, Tensor lse, Tensor doutput, Tensor? dqkv, int batch, DropoutSite? dropout = null, Float8Copy? copy = null)
-    {
-        if (_kernels[At("attention_backward")].SharedBytes > _device.SharedBytes)
-        {
-            // A Turing GPU's blocks have 64 KiB, and with 128 tokens the gradient needs 96: the plain stage does it, with tensors of [B, H, S, S].
-            (_plain ??= new PlainStages(Shape, Device, Working, Master)).Sequence = Sequence;
-            _plain.AttentionBackward(qkv, lengths, output, lse, doutput, dqkv, batch, dropout, copy);
-            return;
-        }
-
-        DropoutSite drop = dropout.GetValueOrDefault();
-        Launch(
-            At("attention_backward") + Variant(dropout, copy), new Grid(Shape.Heads, batch), qkv, lengths, output, lse, doutput, dqkv, Shape.Heads,
-            drop.State, drop.Site, drop.Threshold, drop.Scale, copy?.Data, copy?.Scale, copy?.Largest);
-    }
-
-    public override void Dropout(Tensor x, Tensor? residual, Tensor y, DropoutSite site, int rows, int columns)
-    {
-        int packs = rows * (columns / 8);
-        Launch("dropout", Grid.Cover(packs, 256), x, residual, y, site.State, site.Site, site.Threshold, site.Scale, packs);
-    }
-
     public override void Geglu(Tensor u, Tensor? y, int rows, Float8Copy? copy = null) => Launch(
         "geglu_forward" + Copying(copy), Grid.Cover(rows * (long)Shape.Half / 8, 256), u, y, rows * (Shape.Half / 8), copy?.Data, copy?.Scale, copy?.Largest);
 
@@ -335,15 +252,10 @@ internal sealed unsafe class CudaStages : Stages
     private void Multiply(GemmShape shape, Tensor a, Tensor b, Tensor c, Tensor d) =>
         _products.Multiply(shape, TensorPointer.Of(a), TensorPointer.Of(b), shape.Accumulates ? 1 : 0, TensorPointer.Of(c), TensorPointer.Of(d));
 
-    private void MultiplyScaled(GemmShape shape, Tensor a, Tensor scaleA, Float8Copy b, Tensor c, Tensor d) => _products.MultiplyScaled(
-        shape, TensorPointer.Of(a), TensorPointer.Of(scaleA), TensorPointer.Of(b.Data), TensorPointer.Of(b.Inverse), TensorPointer.Of(c), shape.Accumulates ? 1 : 0, TensorPointer.Of(d));
-
     private IReadOnlyDictionary<string, CudaKernel> Load(IEnumerable<KernelRequest> requests) =>
         KernelLibrary.Load(_device, [.. requests.Select(r => Working == float16 ? r with { Macros = [.. r.Macros, ("FP16", 1)] } : r)], _cacheFolder);
 
     private string At(string kernel) => $"{kernel}.{Sequence}";
-
-    private static string Copying(Float8Copy? copy) => copy is null ? "" : KernelRequests.Copies;
 
     private static string Variant(DropoutSite? dropout, Float8Copy? copy) => dropout is null ? Copying(copy)
         : copy is null ? KernelRequests.Drops : throw new NotSupportedException("There are no attention kernels with both dropout and FP8 copies.");
