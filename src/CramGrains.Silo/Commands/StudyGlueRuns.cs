@@ -26,7 +26,6 @@ internal sealed class StudyGlueRuns(
     Study study, StudyRuns runs, StudyFolder folder, StudyCorpora corpora, string glueFolder, torch.Device device, string cache, Action<string> say, Action changed)
 {
     private const string Protocol = "study-glue-1";
-    private const int ModelsInMemory = 4;
 
     private readonly StudyGlue _glue = study.Definition.Glue!;
     private readonly Dictionary<string, StudyGlueResult> _results = [];
@@ -137,7 +136,7 @@ internal sealed class StudyGlueRuns(
 
     private bool RunAll(IReadOnlyList<Work> works, StudyStop stop)
     {
-        var loaded = new Queue<LoadedModel>();
+        using var models = new StudyModels(runs, folder, corpora);
         try
         {
             while (works.FirstOrDefault(work => !Take(work)) is { } first)
@@ -147,7 +146,7 @@ internal sealed class StudyGlueRuns(
                     return false;
                 }
 
-                if (!works.Any(work => RunIfFree(work, loaded, stop.Token)))
+                if (!works.Any(work => RunIfFree(work, models, stop.Token)))
                 {
                     stop.WaitForOthers(first.Name, say);
                 }
@@ -157,28 +156,29 @@ internal sealed class StudyGlueRuns(
         {
             return false; // this one begins anew: it is short
         }
-        finally
-        {
-            foreach (var model in loaded)
-            {
-                model.Dispose();
-            }
-        }
 
         return true;
     }
 
     /// <summary>Runs one that is not done and that no other process is at.</summary>
     /// <returns>Whether its result is there now and was not before.</returns>
-    private bool RunIfFree(Work work, Queue<LoadedModel> loaded, CancellationToken stop)
+    private bool RunIfFree(Work work, StudyModels models, CancellationToken stop)
     {
-        using var claim = _results.ContainsKey(work.Piece) ? null : folder.Claim(work.Piece);
-        if (claim is not null && !Take(work))
+        using (var claim = _results.ContainsKey(work.Piece) ? null : folder.Claim(work.Piece))
         {
-            RunOne(work, Loaded(work.Cell, loaded).Encoder, stop);
+            if (claim is null)
+            {
+                return false;
+            }
+
+            if (!Take(work))
+            {
+                RunOne(work, models.Of(work.Cell), stop);
+            }
         }
 
-        return claim is not null;
+        changed();
+        return true;
     }
 
     private void RunOne(Work work, PretrainedEncoder encoder, CancellationToken stop)
@@ -212,45 +212,6 @@ internal sealed class StudyGlueRuns(
         _results[work.Piece] = result;
         string score = result.Failure ?? (100 * result.Headline).ToString("0.0", CultureInfo.InvariantCulture);
         say($"{work.Name}: {score}, {result.Steps} steps in {result.Seconds.ToString("0.0", CultureInfo.InvariantCulture)} s");
-        changed();
-    }
-
-    /// <summary>Weights are read once for all seeds of a few cells: each read is of half a gigabyte for the paper's model.</summary>
-    private LoadedModel Loaded(StudyCell cell, Queue<LoadedModel> loaded)
-    {
-        if (loaded.FirstOrDefault(model => model.Cell == cell) is { } known)
-        {
-            return known;
-        }
-
-        if (loaded.Count == ModelsInMemory)
-        {
-            loaded.Dequeue().Dispose();
-        }
-
-        var model = Load(cell);
-        loaded.Enqueue(model);
-        return model;
-    }
-
-    private LoadedModel Load(StudyCell cell)
-    {
-        var recipe = runs.RecipeOf(cell)!;
-        var store = LocalPretraining.Checkpoints(folder.Of(cell.Folder));
-        var checkpoint = store.TryLoadNewest(out _)
-            ?? throw new FileNotFoundException($"{store.Folder}: holds no weights of {cell.Name}, which GLUE needs. Delete {folder.Of(cell.Folder)} to pretrain it again.");
-        try
-        {
-            string weights = PretrainedModel.IdentityOf(checkpoint.State.Manifest), expected = runs.Result(cell)!.Weights!;
-            return weights == expected
-                ? new(cell, checkpoint, new(cell.Name, recipe.Architecture, checkpoint.State.Weights, StudyCorpora.Encoder(corpora.Of(recipe), recipe), Identity: weights))
-                : throw new CheckpointMismatchException($"{checkpoint.Path}: holds weights {weights[..12]}, but the result of {cell.Name} is of {expected[..12]}. Delete {folder.Of(cell.Folder)} to pretrain it again.");
-        }
-        catch
-        {
-            checkpoint.Dispose();
-            throw;
-        }
     }
 
     private FineTuningRecipe Settings(Work work) => StudySettings.Of(runs.RecipeOf(work.Cell)!.FineTuning, _glue, work.Candidate, work.Choice);
@@ -287,11 +248,5 @@ internal sealed class StudyGlueRuns(
         public string Name { get; } = $"{Cell.Name}, {GlueTask.Of(Task).Id} seed {Seed}{(Choice ? $", choosing {StudySettings.Text(Candidate)}" : "")}";
 
         private static string FolderName(string text) => string.Concat(text.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' ? c : '-'));
-    }
-
-    /// <summary>Weights in memory for all fine-tunings of one cell.</summary>
-    private sealed record LoadedModel(StudyCell Cell, LoadedCheckpoint Checkpoint, PretrainedEncoder Encoder) : IDisposable
-    {
-        public void Dispose() => Checkpoint.Dispose();
     }
 }
