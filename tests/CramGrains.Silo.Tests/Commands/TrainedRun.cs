@@ -7,7 +7,7 @@ namespace CramGrains.Silo.Tests.Commands;
 
 /// <summary>The local commands write to the process' console, one after another.</summary>
 [CollectionDefinition(nameof(ConsoleCollection), DisableParallelization = true)]
-public sealed class ConsoleCollection : ICollectionFixture<TrainedRun>;
+public sealed class ConsoleCollection : ICollectionFixture<TrainedRun>, ICollectionFixture<MiniatureStudy>;
 
 /// <summary>A tiny run, pretrained by <c>cram pretrain</c> on text made here, and a folder of GLUE files; shared by the tests, which only add to it.</summary>
 public sealed class TrainedRun : IDisposable
