@@ -56,6 +56,15 @@ public sealed class DownloaderTests : IDisposable
     }
 
     [Fact]
+    public async Task Fetch_ConnectionReset_IsContinued()
+    {
+        await using var server = new LoopbackServer(request => request.Earlier < 3
+            ? LoopbackAnswer.Honest(request, Content).CutAfter(50_000) with { Resets = true }
+            : LoopbackAnswer.Honest(request, Content));
+        Assert.Equal(Content, await File.ReadAllBytesAsync(Fetch(server, "/a"), Token));
+    }
+
+    [Fact]
     public async Task Fetch_ServerPromisesMoreThanItHas_IsNeverTakenForWhole()
     {
         await using var server = new LoopbackServer(request => new LoopbackAnswer(200, Content, Content.Length + 1000) { Headers = { ["ETag"] = "\"v1\"" } });

@@ -166,7 +166,7 @@ internal sealed class Downloader(DownloadOptions options) : IDisposable
             while (true)
             {
                 stall.CancelAfter(options.StallTimeout);
-                var read = await body.ReadAsync(buffer, stall.Token);
+                var read = await ReadAsync(body, buffer, stall.Token);
                 if (read == 0)
                 {
                     break;
@@ -182,6 +182,19 @@ internal sealed class Downloader(DownloadOptions options) : IDisposable
         return total is { } promised && received != promised
             ? new Outcome($"{received} bytes came, {promised} were promised", Advice: "Try again; what arrived is kept.")
             : new Outcome(null, tag, linkedSha256 ?? Sha256Tag(response, "ETag"));
+    }
+
+    /// <summary>A connection that is reset shows as an error of input and output like the disk's, which trying again does not mend.</summary>
+    private static async Task<int> ReadAsync(Stream body, byte[] buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await body.ReadAsync(buffer, cancellationToken);
+        }
+        catch (IOException problem) when (problem is not HttpIOException)
+        {
+            throw new HttpRequestException(problem.Message, problem);
+        }
     }
 
     private static Outcome Refusal(HttpResponseMessage response)
