@@ -149,6 +149,19 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
     }
 
     [Fact]
+    public void Claim_LongNamesThatDifferAtTheirEnd_AreDifferentLocks()
+    {
+        // Each folder's name fits into a file system's 255 bytes, and all of them together do not.
+        string piece = $"cells/{new string('v', 64)}/8m/seed-0/glue-choice/{new string('s', 190)}";
+        var folder = new StudyFolder(Path.Combine(_folder, "long"));
+        folder.Begin($"{piece}/cola-0", new Dictionary<string, string>());
+        using var first = folder.Claim($"{piece}/cola-0");
+        using var second = folder.Claim($"{piece}/cola-1");
+        Assert.True(first is not null && second is not null);
+        Assert.Null(folder.Claim($"{piece}/cola-0"));
+    }
+
+    [Fact]
     public void Study_VariantThatDiverges_IsAnOutcomeAndIsNotFineTuned()
     {
         // A decay above 1 / learning rate multiplies the weights at every step.
