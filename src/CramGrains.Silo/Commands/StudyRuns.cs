@@ -106,8 +106,21 @@ internal sealed class StudyRuns(
             return false;
         }
 
-        using var claim = folder.Claim(cell.Folder);
-        return claim is not null && (Take(cell, recipe) || RunOne(cell, recipe, stop));
+        using (var claim = folder.Claim(cell.Folder))
+        {
+            if (claim is null || Take(cell, recipe))
+            {
+                return claim is not null;
+            }
+
+            if (!RunOne(cell, recipe, stop))
+            {
+                return false;
+            }
+        }
+
+        changed(); // only now: who writes the table waits for claims of pieces that are there, and this waits for the table
+        return true;
     }
 
     /// <summary>Takes a result that is there, whoever made it. The caller holds the cell's claim.</summary>
@@ -199,7 +212,6 @@ internal sealed class StudyRuns(
             CultureInfo.InvariantCulture,
             $"{cell.Name}: {(result.HeldOutFinal is { } loss ? $"held-out {loss:0.0000} nats" : "diverged")}, {result.Tokens / 1e6:0.0} M tokens, {result.Updates} updates in {result.Seconds:0.0} s"));
         Settle(cell);
-        changed();
     }
 
     /// <summary>Leaves of a finished cell's checkpoints what is still needed: the weights for GLUE, and else nothing. Done again where it was cut short.</summary>
