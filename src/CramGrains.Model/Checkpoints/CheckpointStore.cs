@@ -64,7 +64,7 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
             Directory.CreateDirectory(unfinished);
             long bytes = WriteFiles(unfinished, state);
             CheckLease();
-            Discard(finished); // the same step again holds the same state
+            Hide(finished); // the same step again; its files go last of all, since removing them takes a while
             Directory.Move(unfinished, finished);
             DurableFiles.FlushFolder(folder);
             Prune();
@@ -202,7 +202,7 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
     {
         foreach (string old in List().Skip(keep))
         {
-            Discard(old);
+            Hide(old);
         }
 
         foreach (string leftover in Directory.EnumerateDirectories(folder, $"{Unfinished}*"))
@@ -212,13 +212,11 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
     }
 
     /// <summary>Takes a checkpoint's name away before its files, so that none is ever half there.</summary>
-    private void Discard(string path)
+    private void Hide(string path)
     {
         if (Directory.Exists(path))
         {
-            string dying = Path.Combine(folder, $"{Unfinished}{Guid.NewGuid():N}");
-            Directory.Move(path, dying);
-            TryDelete(dying);
+            Directory.Move(path, Path.Combine(folder, $"{Unfinished}{Guid.NewGuid():N}"));
         }
     }
 

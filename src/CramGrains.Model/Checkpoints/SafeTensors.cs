@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Text.Json;
 using static TorchSharp.torch;
 
@@ -53,18 +54,12 @@ public static class SafeTensors
         var tensors = new Dictionary<string, Tensor>();
         try
         {
-            foreach (var (name, type, shape, begin, end) in entries)
+            foreach (var (name, type, shape, begin) in entries)
             {
                 var value = empty(shape, type).DetachFromDisposeScope();
                 tensors.Add(name, value);
-                var bytes = value.bytes;
-                if (bytes.Length != end - begin)
-                {
-                    throw new InvalidDataException($"{path}: {name} of shape [{string.Join(", ", shape)}] needs {bytes.Length} bytes, but its header gives it {end - begin}.");
-                }
-
                 stream.Position = start + begin;
-                stream.ReadExactly(bytes);
+                stream.ReadExactly(value.bytes);
             }
 
             return tensors;
@@ -129,7 +124,7 @@ public static class SafeTensors
         return buffer.ToArray();
     }
 
-    private static (List<(string Name, ScalarType Type, long[] Shape, long Begin, long End)> Entries, long Start) ReadHeader(FileStream stream, string path)
+    private static (List<(string Name, ScalarType Type, long[] Shape, long Begin)> Entries, long Start) ReadHeader(FileStream stream, string path)
     {
         Span<byte> prefix = stackalloc byte[8];
         if (stream.ReadAtLeast(prefix, 8, throwOnEndOfStream: false) < 8)
@@ -149,11 +144,11 @@ public static class SafeTensors
         try
         {
             using var document = JsonDocument.Parse(header);
-            var entries = new List<(string, ScalarType, long[], long, long)>();
+            var (entries, names) = (new List<(string, ScalarType, long[], long)>(), new HashSet<string>());
             foreach (var property in document.RootElement.EnumerateObject().Where(property => property.Name != Metadata))
             {
                 string typeName = property.Value.GetProperty("dtype").GetString()!;
-                var (known, type, _) = Types.FirstOrDefault(type => type.Name == typeName);
+                var (known, type, size) = Types.FirstOrDefault(type => type.Name == typeName);
                 if (known is null)
                 {
                     throw new InvalidDataException($"{path}: {property.Name} has type {typeName}; known are {string.Join(", ", Types.Select(type => type.Name))}.");
@@ -166,7 +161,19 @@ public static class SafeTensors
                     throw new InvalidDataException($"{path}: {property.Name} ends at byte {start + offsets.LastOrDefault()}, but the file has {stream.Length}. It was cut short.");
                 }
 
-                entries.Add((property.Name, type, shape, offsets[0], offsets[1]));
+                // Before any memory is taken: files come from elsewhere too.
+                var needed = shape.Aggregate(new BigInteger(size), (bytes, extent) => bytes * extent);
+                if (needed != offsets[1] - offsets[0])
+                {
+                    throw new InvalidDataException($"{path}: {property.Name} of shape [{string.Join(", ", shape)}] needs {needed} bytes, but its header gives it {offsets[1] - offsets[0]}.");
+                }
+
+                if (!names.Add(property.Name))
+                {
+                    throw new InvalidDataException($"{path}: {property.Name} stands there twice.");
+                }
+
+                entries.Add((property.Name, type, shape, offsets[0]));
             }
 
             return (entries, start);

@@ -80,8 +80,9 @@ internal sealed partial class RetentionSweeper(
         }
 
         IReadOnlyList<PublishedArtefact> published = await grains.GetGrain<IArtefactGrain>(ArtefactKeys.Checkpoints(runId)).ListAsync();
+        // In a folder that all share every machine sees the one checkpoint: whoever published it, there is none besides.
         return [.. paths.Select(path => new HeldCheckpoint(
-            path, published.Any(version => version.Name == Path.GetFileName(path) && version.Machines.Any(machine => machine != silo.Value.Machine))))];
+            path, !home.IsShared && published.Any(version => version.Name == Path.GetFileName(path) && version.Machines.Any(machine => machine != silo.Value.Machine))))];
     }
 
     private string[] Attempts(string runId)

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Recipes;
@@ -17,6 +19,9 @@ internal sealed class StudyFolder(string root)
 {
     private const string AboutFile = "about.json", ResultFile = "result.json", RecipeFile = "recipe.json", LockFolder = "locks";
     private const int Version = 1;
+
+    // A piece's name is that of several folders, and file systems take 255 bytes for one.
+    private const int LongestLockName = 200;
 
     /// <summary>The study's folder.</summary>
     public string Root => root;
@@ -88,7 +93,13 @@ internal sealed class StudyFolder(string root)
 
     private FileStream? TryLock(string name)
     {
-        string path = Path.Combine(root, LockFolder, string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or '=' ? c : '+')) + ".lock");
+        string file = string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or '=' ? c : '+'));
+        if (file.Length > LongestLockName)
+        {
+            file = file[..(LongestLockName - 17)] + "+" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..16];
+        }
+
+        string path = Path.Combine(root, LockFolder, file + ".lock");
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         try
         {

@@ -16,7 +16,16 @@ internal sealed class HomeLock : IDisposable
             Directory.CreateDirectory(Path.GetDirectoryName(home.Database)!);
             // On Unix FileShare.None is flock(LOCK_EX | LOCK_NB): it goes with the process, however that ends.
             var file = new FileStream(home.LockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            ProbeWrite(home);
+            try
+            {
+                ProbeWrite(home);
+            }
+            catch
+            {
+                file.Dispose(); // or it would look held, by this very process
+                throw;
+            }
+
             return new HomeLock(file);
         }
         catch (IOException) when (File.Exists(home.LockFile) && IsHeld(home.LockFile))

@@ -52,6 +52,26 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.Single(Store().List());
     }
 
+    [Fact]
+    public void Write_SameStepAgain_RemovesTheOldFilesOnlyWhenTheNewOnesAreThere()
+    {
+        // A kill in between would leave neither; removing gigabytes takes a while.
+        string name = Path.GetFileName(Store().Write(State(5)).Path);
+        var changes = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        using var ended = new ManualResetEventSlim();
+        using var watcher = new FileSystemWatcher(_folder.Path) { NotifyFilter = NotifyFilters.DirectoryName };
+        watcher.Renamed += (_, change) => changes.Enqueue($"{change.OldName} -> {change.Name}");
+        watcher.Deleted += (_, change) =>
+        {
+            changes.Enqueue($"{change.Name} removed");
+            ended.Set();
+        };
+        watcher.EnableRaisingEvents = true;
+        Store().Write(State(5));
+        Assert.True(ended.Wait(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken), "waited 60 s to hear of the old checkpoint's removal");
+        Assert.Contains(changes.TakeWhile(change => !change.EndsWith(" removed", StringComparison.Ordinal)), change => change.EndsWith($"-> {name}", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("weights.safetensors")]
     [InlineData("optimizer.safetensors")]

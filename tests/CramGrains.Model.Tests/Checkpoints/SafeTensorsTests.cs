@@ -64,4 +64,14 @@ public sealed class SafeTensorsTests : IDisposable
         System.IO.File.WriteAllBytes(File, [8, 0, 0, 0, 0, 0, 0, 0, .. "not json"u8]);
         Assert.Contains("no safetensors header", Assert.Throws<InvalidDataException>(() => SafeTensors.Read(File)).Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[1000000000,1000000],\"data_offsets\":[0,4]}}", "a of shape [1000000000, 1000000] needs 4000000000000000 bytes")]
+    [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4611686018427387904],\"data_offsets\":[0,4]}}", "a of shape [4611686018427387904, 4611686018427387904] needs")]
+    [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", "a stands there twice")]
+    public void Read_HeaderThatCannotBe_SaysWhich(string header, string expected)
+    {
+        System.IO.File.WriteAllBytes(File, [.. BitConverter.GetBytes((long)header.Length), .. System.Text.Encoding.UTF8.GetBytes(header), 0, 0, 0, 0]);
+        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => SafeTensors.Read(File)).Message, StringComparison.Ordinal);
+    }
 }

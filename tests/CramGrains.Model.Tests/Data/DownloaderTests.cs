@@ -36,6 +36,18 @@ public sealed class DownloaderTests : IDisposable
     }
 
     [Fact]
+    public async Task Fetch_ConnectionsCutAndFileChanged_TellsEachByteOnce()
+    {
+        await using var server = new LoopbackServer(request => request.Earlier == 0
+            ? LoopbackAnswer.Honest(request, MakeContent(200_000), "\"v0\"").CutAfter(100_000)
+            : LoopbackAnswer.Honest(request.Earlier == 1 ? request with { Headers = new Dictionary<string, string>() } : request, Content).CutAfter(90_000));
+        using var downloader = Downloader(options => options);
+        var (told, most) = (0L, 0L);
+        downloader.Fetch(new Uri(server.Address, "/a"), null, (bytes, _) => most = Math.Max(most, told += bytes), Token);
+        Assert.Equal((Content.Length, Content.Length), (told, most));
+    }
+
+    [Fact]
     public async Task Fetch_FileChangesBetweenTries_StartsOverAndMixesNothing()
     {
         var other = MakeContent(200_000);
@@ -53,6 +65,15 @@ public sealed class DownloaderTests : IDisposable
             : LoopbackAnswer.Honest(request, Content));
         Assert.Equal(Content, await File.ReadAllBytesAsync(Fetch(server, "/a"), Token));
         Assert.True(server.Requests[1].From > 0);
+    }
+
+    [Fact]
+    public async Task Fetch_ConnectionReset_IsContinued()
+    {
+        await using var server = new LoopbackServer(request => request.Earlier < 3
+            ? LoopbackAnswer.Honest(request, Content).CutAfter(50_000) with { Resets = true }
+            : LoopbackAnswer.Honest(request, Content));
+        Assert.Equal(Content, await File.ReadAllBytesAsync(Fetch(server, "/a"), Token));
     }
 
     [Fact]

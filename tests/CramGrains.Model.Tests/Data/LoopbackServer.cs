@@ -86,6 +86,10 @@ internal sealed class LoopbackServer : IAsyncDisposable
                 }
 
                 await WriteAsync(stream, answer);
+                if (answer.Resets)
+                {
+                    client.Client.Close(0); // as it stands, without a FIN
+                }
             }
         }
         catch (Exception problem) when (problem is IOException or OperationCanceledException or SocketException)
@@ -130,7 +134,8 @@ internal sealed record LoopbackRequest(string Path, IReadOnlyDictionary<string, 
 /// <param name="Body">What is sent before the connection is closed.</param>
 /// <param name="ContentLength">What is promised; null promises nothing.</param>
 /// <param name="Stalls">Sends nothing more and keeps the connection open.</param>
-internal sealed record LoopbackAnswer(int Status, byte[] Body, long? ContentLength, bool Stalls = false)
+/// <param name="Resets">Ends the connection with RST, as a server that dies or a middlebox does, instead of in good order.</param>
+internal sealed record LoopbackAnswer(int Status, byte[] Body, long? ContentLength, bool Stalls = false, bool Resets = false)
 {
     public Dictionary<string, string> Headers { get; init; } = [];
 

@@ -79,6 +79,47 @@ public sealed class StudySharingTests(TrainedRun trained, MiniatureStudy whole) 
         Assert.Equal(Glue(whole.Out), Glue(output));
     }
 
+    [Fact]
+    public async Task Study_PieceFinishedWhileAnotherWritesTheTable_IsLetGoFirst()
+    {
+        // Whoever writes the table takes what others have finished, and for that waits until they have let go of it.
+        string output = Path.Combine(_folder, "table"), piece = "cells/muon/2ktokens/seed-0";
+        var other = new StudyFolder(output);
+        Task<bool>? taken = null;
+        var outcome = Call([.. whole.Arguments(trained, output), "--only", "muon@2ktokens", "--pretrain-only"], error =>
+        {
+            if (taken is null && error.Contains("muon@2ktokens#0: held-out", StringComparison.Ordinal))
+            {
+                var table = other.Claim("table");
+                taken = Task.Run(() =>
+                {
+                    using (table)
+                    {
+                        using var claim = other.Claim(piece, TimeSpan.FromSeconds(20));
+                        return claim is not null;
+                    }
+                });
+            }
+
+            return false;
+        });
+        Assert.True(outcome.Code == 0, outcome.Error);
+        Assert.True(await taken!, "the piece was held for as long as its process waited for the table");
+    }
+
+    [Fact]
+    public void Claim_LongNamesThatDifferAtTheirEnd_AreDifferentLocks()
+    {
+        // Each folder's name fits into a file system's 255 bytes, and all of them together do not.
+        string piece = $"cells/{new string('v', 64)}/8m/seed-0/glue-choice/{new string('s', 190)}";
+        var folder = new StudyFolder(Path.Combine(_folder, "long"));
+        folder.Begin($"{piece}/cola-0", new Dictionary<string, string>());
+        using var first = folder.Claim($"{piece}/cola-0");
+        using var second = folder.Claim($"{piece}/cola-1");
+        Assert.True(first is not null && second is not null);
+        Assert.Null(folder.Claim($"{piece}/cola-0"));
+    }
+
     private static void Copy(string from, string to)
     {
         foreach (string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))

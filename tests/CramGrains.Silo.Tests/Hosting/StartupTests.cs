@@ -31,6 +31,19 @@ public sealed class StartupTests : IDisposable
     }
 
     [Fact]
+    public void Take_DiskFull_SaysSoAndBlamesNoOtherSilo()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "needs the device that is always full");
+        string probe = Path.Combine(_folder, ".write-probe");
+        File.CreateSymbolicLink(probe, "/dev/full");
+
+        Assert.Contains("is not writable: No space left on device", Assert.Throws<StartupException>(() => HomeLock.Take(new HomeFolder(_folder))).Message, StringComparison.Ordinal);
+
+        File.Delete(probe);
+        HomeLock.Take(new HomeFolder(_folder)).Dispose();
+    }
+
+    [Fact]
     public void Take_PortInUse_NamesTheOptionAndThePort()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);

@@ -19,7 +19,7 @@ internal sealed class Downloader(DownloadOptions options) : IDisposable
     /// <summary>The file of an address, from the cache if it is there; no request is made then.</summary>
     /// <param name="address">HTTP(S).</param>
     /// <param name="sha256">What its content must be, hexadecimal; null takes what comes.</param>
-    /// <param name="report">Told of bytes that arrived: so many more, of so many in all where that is known.</param>
+    /// <param name="report">Told of bytes that are there: so many more (fewer where it starts over), of so many in all where that is known.</param>
     /// <param name="cancellationToken">Stops; what arrived is kept for the next time.</param>
     /// <exception cref="CorpusException">It cannot be fetched, or is not what it must be.</exception>
     public string Fetch(Uri address, string? sha256, Action<long, long?> report, CancellationToken cancellationToken)
@@ -43,10 +43,17 @@ internal sealed class Downloader(DownloadOptions options) : IDisposable
 
     private async Task<string> FetchAsync(DownloadCache cache, string? sha256, Action<long, long?> report, CancellationToken cancellationToken)
     {
+        var told = 0L;
+        void Arrived(long bytes, long? total)
+        {
+            report(bytes - told, total);
+            told = bytes;
+        }
+
         for (int failures = 0, mismatches = 0; ;)
         {
             var before = cache.Partial()?.Bytes ?? 0;
-            var outcome = await TryAsync(cache, report, cancellationToken);
+            var outcome = await TryAsync(cache, Arrived, cancellationToken);
             if (outcome.Problem is null)
             {
                 var found = Sha256(cache.PartialFile);
@@ -72,7 +79,7 @@ internal sealed class Downloader(DownloadOptions options) : IDisposable
         }
     }
 
-    private async Task<Outcome> TryAsync(DownloadCache cache, Action<long, long?> report, CancellationToken cancellationToken)
+    private async Task<Outcome> TryAsync(DownloadCache cache, Action<long, long?> arrived, CancellationToken cancellationToken)
     {
         using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
@@ -82,7 +89,7 @@ internal sealed class Downloader(DownloadOptions options) : IDisposable
             var (response, linkedSha256) = await SendAsync(cache.Address, partial, stall.Token);
             using (response)
             {
-                return await ReceiveAsync(cache, response, partial, linkedSha256, report, stall);
+                return await ReceiveAsync(cache, response, partial, linkedSha256, arrived, stall);
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -132,7 +139,7 @@ internal sealed class Downloader(DownloadOptions options) : IDisposable
     }
 
     private async Task<Outcome> ReceiveAsync(
-        DownloadCache cache, HttpResponseMessage response, (long Bytes, string Tag)? partial, string? linkedSha256, Action<long, long?> report, CancellationTokenSource stall)
+        DownloadCache cache, HttpResponseMessage response, (long Bytes, string Tag)? partial, string? linkedSha256, Action<long, long?> arrived, CancellationTokenSource stall)
     {
         var start = 0L;
         switch (response.StatusCode)
@@ -160,13 +167,13 @@ internal sealed class Downloader(DownloadOptions options) : IDisposable
         var received = start;
         await using (var file = start > 0 ? cache.ContinuePartial() : cache.StartPartial(tag))
         {
-            report(start, total);
+            arrived(start, total);
             await using var body = await response.Content.ReadAsStreamAsync(stall.Token);
             var buffer = new byte[1 << 17];
             while (true)
             {
                 stall.CancelAfter(options.StallTimeout);
-                var read = await body.ReadAsync(buffer, stall.Token);
+                var read = await ReadAsync(body, buffer, stall.Token);
                 if (read == 0)
                 {
                     break;
@@ -175,13 +182,26 @@ internal sealed class Downloader(DownloadOptions options) : IDisposable
                 // Not cancelled in the middle: the partial file must end where its length says.
                 await file.WriteAsync(buffer.AsMemory(0, read), CancellationToken.None);
                 received += read;
-                report(read, total);
+                arrived(received, total);
             }
         }
 
         return total is { } promised && received != promised
             ? new Outcome($"{received} bytes came, {promised} were promised", Advice: "Try again; what arrived is kept.")
             : new Outcome(null, tag, linkedSha256 ?? Sha256Tag(response, "ETag"));
+    }
+
+    /// <summary>A connection that is reset shows as an error of input and output like the disk's, which trying again does not mend.</summary>
+    private static async Task<int> ReadAsync(Stream body, byte[] buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await body.ReadAsync(buffer, cancellationToken);
+        }
+        catch (IOException problem) when (problem is not HttpIOException)
+        {
+            throw new HttpRequestException(problem.Message, problem);
+        }
     }
 
     private static Outcome Refusal(HttpResponseMessage response)

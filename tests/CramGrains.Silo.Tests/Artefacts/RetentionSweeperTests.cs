@@ -1,0 +1,78 @@
+using System.Reflection;
+using CramGrains.Interfaces.Runs;
+using CramGrains.Silo.Artefacts;
+using CramGrains.Silo.Hosting;
+using CramGrains.Silo.Scheduling;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+
+namespace CramGrains.Silo.Tests.Artefacts;
+
+/// <summary>A sweep of machine <c>b</c>, whose disk or shared folder holds a checkpoint of a run that <c>a</c> has trained and that ended two days ago.</summary>
+public sealed class RetentionSweeperTests : IDisposable
+{
+    private const string RunId = "20261126-000000-abcdef", Step = "step-000000100.epoch-1";
+    private readonly string _folder = Directory.CreateTempSubdirectory("cram-sweep-").FullName;
+    private readonly FakeTimeProvider _time = new();
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task Sweep_CopyOfACheckpointThatItsMakerHas_Goes()
+    {
+        var home = new HomeFolder(Path.Combine(_folder, "home"));
+        string checkpoint = Checkpoint(home);
+
+        Assert.Equal([checkpoint], await SweepAsync(home));
+        Assert.False(Directory.Exists(checkpoint));
+    }
+
+    [Fact]
+    public async Task Sweep_SharedFolder_HoldsNoCopiesAndKeepsTheCheckpoint()
+    {
+        var home = new HomeFolder(Path.Combine(_folder, "home"), shared: Path.Combine(_folder, "shared"));
+        string checkpoint = Checkpoint(home);
+
+        Assert.Empty(await SweepAsync(home));
+        Assert.True(Directory.Exists(checkpoint));
+    }
+
+    private async Task<IReadOnlyList<string>> SweepAsync(HomeFolder home)
+    {
+        var run = new RunView(
+            RunId, "n", "u", RunState.Succeeded, TerminationReason.Completed, "", _time.GetUtcNow().AddDays(-3), _time.GetUtcNow().AddDays(-2), "r", "c", "a/gpu0", 1, 1, 60, 60, null, []);
+        var grains = Answering<IGrainFactory>(method => Grain(method.ReturnType, run));
+        using var sweeper = new RetentionSweeper(
+            grains, home, new ArtefactFolders(home, new GlueOffers()), Options.Create(new SiloOptions { Machine = "b" }), Options.Create(new RetentionOptions()), new SiloClock(_time),
+            NullLogger<RetentionSweeper>.Instance);
+        return await sweeper.SweepAsync();
+    }
+
+    private static object Grain(Type kind, RunView run) =>
+        kind == typeof(ISchedulerQueue) ? Answering<ISchedulerQueue>(_ => Task.FromResult<IReadOnlyList<string>>([]))
+        : kind == typeof(IRunGrain) ? Answering<IRunGrain>(_ => Task.FromResult<RunView?>(run))
+        : Answering<IArtefactGrain>(method => method.Name == nameof(IArtefactGrain.ListAsync)
+            ? Task.FromResult<IReadOnlyList<PublishedArtefact>>([new PublishedArtefact(Step, "d", 1, ["a", "b"])]) : Task.CompletedTask);
+
+    private static string Checkpoint(HomeFolder home)
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(home.Run(RunId), "checkpoints", Step)).FullName;
+        File.WriteAllText(Path.Combine(folder, "weights.safetensors"), "");
+        return folder;
+    }
+
+    private static T Answering<T>(Func<MethodInfo, object> answer) where T : class
+    {
+        T made = DispatchProxy.Create<T, Answers>();
+        ((Answers)(object)made).Answer = answer;
+        return made;
+    }
+
+    public class Answers : DispatchProxy
+    {
+        public Func<MethodInfo, object>? Answer { get; set; }
+
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => Answer!(targetMethod!);
+    }
+}
