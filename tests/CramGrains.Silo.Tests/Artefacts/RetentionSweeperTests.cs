@@ -29,6 +29,16 @@ public sealed class RetentionSweeperTests : IDisposable
     }
 
     [Fact]
+    public async Task Sweep_CopyOfACheckpointWhoseMakerIsGone_Stays()
+    {
+        var home = new HomeFolder(Path.Combine(_folder, "home"));
+        string checkpoint = Checkpoint(home);
+
+        Assert.Empty(await SweepAsync(home, "b", "c"));
+        Assert.True(Directory.Exists(checkpoint));
+    }
+
+    [Fact]
     public async Task Sweep_SharedFolder_HoldsNoCopiesAndKeepsTheCheckpoint()
     {
         var home = new HomeFolder(Path.Combine(_folder, "home"), shared: Path.Combine(_folder, "shared"));
@@ -38,13 +48,15 @@ public sealed class RetentionSweeperTests : IDisposable
         Assert.True(Directory.Exists(checkpoint));
     }
 
-    private async Task<IReadOnlyList<string>> SweepAsync(HomeFolder home)
+    private Task<IReadOnlyList<string>> SweepAsync(HomeFolder home) => SweepAsync(home, "a", "b", "c");
+
+    private async Task<IReadOnlyList<string>> SweepAsync(HomeFolder home, params string[] alive)
     {
         var run = new RunView(
             RunId, "n", "u", RunState.Succeeded, TerminationReason.Completed, "", _time.GetUtcNow().AddDays(-3), _time.GetUtcNow().AddDays(-2), "r", "c", "a/gpu0", 1, 1, 60, 60, null, []);
         var grains = Answering<IGrainFactory>(method => Grain(method.ReturnType, run));
         using var sweeper = new RetentionSweeper(
-            grains, home, new ArtefactFolders(home, new GlueOffers()), Options.Create(new SiloOptions { Machine = "b" }), Options.Create(new RetentionOptions()), new SiloClock(_time),
+            grains, new Up(alive), home, new ArtefactFolders(home, new GlueOffers()), Options.Create(new SiloOptions { Machine = "b" }), Options.Create(new RetentionOptions()), new SiloClock(_time),
             NullLogger<RetentionSweeper>.Instance);
         return await sweeper.SweepAsync();
     }
@@ -67,6 +79,13 @@ public sealed class RetentionSweeperTests : IDisposable
         T made = DispatchProxy.Create<T, Answers>();
         ((Answers)(object)made).Answer = answer;
         return made;
+    }
+
+    private sealed class Up(string[] machines) : IMachines
+    {
+        public string Own => "b";
+
+        public IReadOnlyDictionary<string, string> Alive { get; } = machines.ToDictionary(machine => machine, machine => $"{machine}:1");
     }
 
     public class Answers : DispatchProxy
