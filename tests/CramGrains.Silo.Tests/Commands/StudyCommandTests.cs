@@ -81,6 +81,15 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
     }
 
     [Fact]
+    public void Find_ResultThatHoldsNothing_IsRefusedByName()
+    {
+        var folder = new StudyFolder(Path.Combine(_folder, "null"));
+        string file = Path.Combine(Directory.CreateDirectory(folder.Of("cells/a")).FullName, "result.json");
+        File.WriteAllText(file, "null");
+        Assert.Contains($"{file}: cannot be read", Assert.Throws<InvalidDataException>(() => folder.Find<string>("cells/a", new Dictionary<string, string>())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Study_DeviceInUse_IsRefused()
     {
         string output = Path.Combine(_folder, "used");
