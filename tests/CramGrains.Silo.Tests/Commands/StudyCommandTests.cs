@@ -80,6 +80,16 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
         Assert.Contains("--max-time is over. The same command goes on from here.", outcome.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("2000h")]
+    [InlineData("99999999999999999999h")]
+    public void Study_TimeBeyondEveryTimer_IsRefusedByName(string time)
+    {
+        var outcome = Call([.. whole.Arguments(trained, Path.Combine(_folder, "endless")), "--max-time", time]);
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains($"--max-time {time}: expected a time such as 90s, 9m or 1h, at most 1000h", outcome.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Find_ResultThatHoldsNothing_IsRefusedByName()
     {
