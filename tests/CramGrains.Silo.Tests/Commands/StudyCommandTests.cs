@@ -91,6 +91,14 @@ public sealed class StudyCommandTests(TrainedRun trained, StudyCommandTests.Whol
     }
 
     [Fact]
+    public void Study_OutputIsAFile_IsRefusedByName()
+    {
+        var outcome = Call(whole.Arguments(trained, whole.Study));
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains($"--out {whole.Study}: is a file", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Find_ResultThatHoldsNothing_IsRefusedByName()
     {
         var folder = new StudyFolder(Path.Combine(_folder, "null"));
