@@ -44,23 +44,26 @@ internal sealed partial class Deliveries(ArtefactFetcher fetcher, ArtefactFolder
         }
 
         // The transfer itself has no caller's token: one that loses interest must not end it for the others, and what arrives is of use later too.
-        var shared = _underWay.GetOrAdd(delivery.Target, _ => new Lazy<Task>(() => Task.Run(() => TryAllAsync(delivery), CancellationToken.None)));
-        try
-        {
-            await shared.Value.WaitAsync(cancellationToken);
-        }
-        finally
-        {
-            if (shared.Value.IsCompleted)
-            {
-                _underWay.TryRemove(new KeyValuePair<string, Lazy<Task>>(delivery.Target, shared));
-                _progress.TryRemove(delivery.Target, out _);
-            }
-        }
+        var shared = _underWay.GetOrAdd(delivery.Target, _ => new Lazy<Task>(() => Task.Run(() => BringOnceAsync(delivery), CancellationToken.None)));
+        await shared.Value.WaitAsync(cancellationToken);
     }
 
     /// <summary>How far a delivery is, for people; empty when it has not begun.</summary>
     public string Progress(string target) => _progress.GetValueOrDefault(target, "");
+
+    /// <summary>Forgets it when it has ended, whoever waits for it then or does not any more: whoever asks later is told nothing of it.</summary>
+    private async Task BringOnceAsync(Delivery delivery)
+    {
+        try
+        {
+            await TryAllAsync(delivery);
+        }
+        finally
+        {
+            _underWay.TryRemove(delivery.Target, out _);
+            _progress.TryRemove(delivery.Target, out _);
+        }
+    }
 
     private async Task TryAllAsync(Delivery delivery)
     {

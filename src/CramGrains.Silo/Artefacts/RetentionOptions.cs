@@ -17,7 +17,7 @@ internal sealed class RetentionOptions
     [Range(0, 1000)]
     public int CheckpointsKept { get; set; } = 1;
 
-    /// <summary>Hours after a run's end from which copies of its checkpoints go from machines that did not make them, as long as another machine has them.</summary>
+    /// <summary>Hours after a run's end from which copies of its checkpoints go from machines that did not make them, as long as another machine that is up has them.</summary>
     [Range(0, 876000)]
     public double CopyHours { get; set; } = 24;
 

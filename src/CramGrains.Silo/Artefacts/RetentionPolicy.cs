@@ -2,7 +2,7 @@ namespace CramGrains.Silo.Artefacts;
 
 /// <summary>A checkpoint on this machine's disk.</summary>
 /// <param name="Path">Its folder.</param>
-/// <param name="Elsewhere">Whether another machine is known to have it too.</param>
+/// <param name="Elsewhere">Whether another machine that is up has it and keeps it; one that is not up may never come back.</param>
 internal sealed record HeldCheckpoint(string Path, bool Elsewhere);
 
 /// <summary>A run as far as retention goes.</summary>

@@ -8,7 +8,7 @@ namespace CramGrains.Silo.Artefacts;
 
 /// <summary>Looks at this machine's disk now and then and removes what <see cref="RetentionPolicy"/> lets go. A sweep that cannot learn what runs removes nothing.</summary>
 internal sealed partial class RetentionSweeper(
-    IGrainFactory grains, HomeFolder home, ArtefactFolders folders, IOptions<SiloOptions> silo, IOptions<RetentionOptions> options, SiloClock clock,
+    IGrainFactory grains, IMachines machines, HomeFolder home, ArtefactFolders folders, IOptions<SiloOptions> silo, IOptions<RetentionOptions> options, SiloClock clock,
     ILogger<RetentionSweeper> logger) : BackgroundService
 {
     /// <summary>One sweep.</summary>
@@ -79,10 +79,13 @@ internal sealed partial class RetentionSweeper(
             return [];
         }
 
+        IReadOnlyDictionary<string, string> alive = machines.Alive;
         IReadOnlyList<PublishedArtefact> published = await grains.GetGrain<IArtefactGrain>(ArtefactKeys.Checkpoints(runId)).ListAsync();
         // In a folder that all share every machine sees the one checkpoint: whoever published it, there is none besides.
-        return [.. paths.Select(path => new HeldCheckpoint(
-            path, !home.IsShared && published.Any(version => version.Name == Path.GetFileName(path) && version.Machines.Any(machine => machine != silo.Value.Machine))))];
+        return [.. paths.Select(path => new HeldCheckpoint(path, !home.IsShared && published.Any(version => version.Name == Path.GetFileName(path) && IsKeptElsewhere(version.Machines))))];
+
+        // Machines that sweep at one moment must not each rely on the other: the first in the list that is up keeps it.
+        bool IsKeptElsewhere(IReadOnlyList<string> holders) => holders.FirstOrDefault(machine => machine == silo.Value.Machine || alive.ContainsKey(machine)) is { } keeper && keeper != silo.Value.Machine;
     }
 
     private string[] Attempts(string runId)

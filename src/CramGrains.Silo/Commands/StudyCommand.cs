@@ -57,6 +57,11 @@ internal static class StudyCommand
         }
 
         var folder = new StudyFolder(asked.Output ?? throw new ArgumentException("--out DIR is needed: the folder of the study's results."));
+        if (File.Exists(folder.Root))
+        {
+            throw new ArgumentException($"--out {folder.Root}: is a file. Name a folder; it is made where there is none.");
+        }
+
         var device = LocalDevice.Choose(asked.Device);
         using var alone = folder.TakeDevice(device.ToString());
         StudyGlueRuns? glue = null;

@@ -140,7 +140,7 @@ internal sealed class StudyFolder(string root)
     {
         try
         {
-            return JsonSerializer.Deserialize<T>(File.ReadAllText(path), StudyJson.Options)!;
+            return JsonSerializer.Deserialize<T>(File.ReadAllText(path), StudyJson.Options) ?? throw new JsonException("It holds null.");
         }
         catch (JsonException problem)
         {

@@ -23,6 +23,9 @@ internal sealed record StudyRequest(
 /// <summary>The options of <c>cram study</c>.</summary>
 internal sealed class StudyOptions
 {
+    // Timers reach 49 days.
+    private const int MostHours = 1000;
+
     public Argument<string> File { get; } = new("STUDY") { Description = "Study file, such as studies/mini-cram.json." };
 
     public Option<string?> Output { get; } = new("--out") { Description = "Folder of the results; run again, it goes on from what is there. May be carried to another machine in between." };
@@ -67,8 +70,8 @@ internal sealed class StudyOptions
     /// <summary>A time such as <c>9m</c>; null for none.</summary>
     /// <exception cref="ArgumentException">It is no time.</exception>
     public static TimeSpan? Time(string? text) => text is null ? null
-        : StudyBudget.Read(text) is { Unit: BudgetUnit.Seconds } time ? TimeSpan.FromSeconds(time.Amount)
-        : throw new ArgumentException($"--max-time {text}: expected a time such as 90s, 9m or 1h.");
+        : StudyBudget.Read(text) is { Unit: BudgetUnit.Seconds } time && time.Amount <= MostHours * 3600 ? TimeSpan.FromSeconds(time.Amount)
+        : throw new ArgumentException($"--max-time {text}: expected a time such as 90s, 9m or 1h, at most {MostHours}h; without it there is no end.");
 
     /// <summary>Reads all but the time.</summary>
     /// <exception cref="ArgumentException">Every reason why it cannot be run.</exception>

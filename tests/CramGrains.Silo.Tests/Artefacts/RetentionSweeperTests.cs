@@ -29,6 +29,28 @@ public sealed class RetentionSweeperTests : IDisposable
     }
 
     [Fact]
+    public async Task Sweep_CopyOfACheckpointWhoseMakerIsGone_Stays()
+    {
+        var home = new HomeFolder(Path.Combine(_folder, "home"));
+        string checkpoint = Checkpoint(home);
+
+        Assert.Empty(await SweepAsync(home, "b", ["b", "c"]));
+        Assert.True(Directory.Exists(checkpoint));
+    }
+
+    [Fact]
+    public async Task Sweep_CopiesOnTwoMachinesWhoseMakerIsGone_OneOfThemStays()
+    {
+        // Both look before either has let go, as machines do that were started together.
+        var (home, other) = (new HomeFolder(Path.Combine(_folder, "home")), new HomeFolder(Path.Combine(_folder, "other")));
+        string[] checkpoints = [Checkpoint(home), Checkpoint(other)];
+
+        await SweepAsync(home, "b", ["b", "c"], "a", "b", "c");
+        await SweepAsync(other, "c", ["b", "c"], "a", "b", "c");
+        Assert.Equal([true, false], checkpoints.Select(Directory.Exists));
+    }
+
+    [Fact]
     public async Task Sweep_SharedFolder_HoldsNoCopiesAndKeepsTheCheckpoint()
     {
         var home = new HomeFolder(Path.Combine(_folder, "home"), shared: Path.Combine(_folder, "shared"));
@@ -38,22 +60,26 @@ public sealed class RetentionSweeperTests : IDisposable
         Assert.True(Directory.Exists(checkpoint));
     }
 
-    private async Task<IReadOnlyList<string>> SweepAsync(HomeFolder home)
+    private Task<IReadOnlyList<string>> SweepAsync(HomeFolder home) => SweepAsync(home, "b", ["a", "b", "c"]);
+
+    private Task<IReadOnlyList<string>> SweepAsync(HomeFolder home, string own, string[] alive) => SweepAsync(home, own, alive, "a", "b");
+
+    private async Task<IReadOnlyList<string>> SweepAsync(HomeFolder home, string own, string[] alive, params string[] holders)
     {
         var run = new RunView(
             RunId, "n", "u", RunState.Succeeded, TerminationReason.Completed, "", _time.GetUtcNow().AddDays(-3), _time.GetUtcNow().AddDays(-2), "r", "c", "a/gpu0", 1, 1, 60, 60, null, []);
-        var grains = Answering<IGrainFactory>(method => Grain(method.ReturnType, run));
+        var grains = Answering<IGrainFactory>(method => Grain(method.ReturnType, run, holders));
         using var sweeper = new RetentionSweeper(
-            grains, home, new ArtefactFolders(home, new GlueOffers()), Options.Create(new SiloOptions { Machine = "b" }), Options.Create(new RetentionOptions()), new SiloClock(_time),
+            grains, new Up(own, alive), home, new ArtefactFolders(home, new GlueOffers()), Options.Create(new SiloOptions { Machine = own }), Options.Create(new RetentionOptions()), new SiloClock(_time),
             NullLogger<RetentionSweeper>.Instance);
         return await sweeper.SweepAsync();
     }
 
-    private static object Grain(Type kind, RunView run) =>
+    private static object Grain(Type kind, RunView run, string[] holders) =>
         kind == typeof(ISchedulerQueue) ? Answering<ISchedulerQueue>(_ => Task.FromResult<IReadOnlyList<string>>([]))
         : kind == typeof(IRunGrain) ? Answering<IRunGrain>(_ => Task.FromResult<RunView?>(run))
         : Answering<IArtefactGrain>(method => method.Name == nameof(IArtefactGrain.ListAsync)
-            ? Task.FromResult<IReadOnlyList<PublishedArtefact>>([new PublishedArtefact(Step, "d", 1, ["a", "b"])]) : Task.CompletedTask);
+            ? Task.FromResult<IReadOnlyList<PublishedArtefact>>([new PublishedArtefact(Step, "d", 1, holders)]) : Task.CompletedTask);
 
     private static string Checkpoint(HomeFolder home)
     {
@@ -67,6 +93,13 @@ public sealed class RetentionSweeperTests : IDisposable
         T made = DispatchProxy.Create<T, Answers>();
         ((Answers)(object)made).Answer = answer;
         return made;
+    }
+
+    private sealed class Up(string own, string[] machines) : IMachines
+    {
+        public string Own => own;
+
+        public IReadOnlyDictionary<string, string> Alive { get; } = machines.ToDictionary(machine => machine, machine => $"{machine}:1");
     }
 
     public class Answers : DispatchProxy

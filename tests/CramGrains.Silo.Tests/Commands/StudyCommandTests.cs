@@ -78,6 +78,33 @@ public sealed class StudyCommandTests(TrainedRun trained, MiniatureStudy whole) 
         Assert.Contains("--max-time is over. The same command goes on from here.", outcome.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("2000h")]
+    [InlineData("99999999999999999999h")]
+    public void Study_TimeBeyondEveryTimer_IsRefusedByName(string time)
+    {
+        var outcome = Call([.. whole.Arguments(trained, Path.Combine(_folder, "endless")), "--max-time", time]);
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains($"--max-time {time}: expected a time such as 90s, 9m or 1h, at most 1000h", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Study_OutputIsAFile_IsRefusedByName()
+    {
+        var outcome = Call(whole.Arguments(trained, whole.Study));
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains($"--out {whole.Study}: is a file", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Find_ResultThatHoldsNothing_IsRefusedByName()
+    {
+        var folder = new StudyFolder(Path.Combine(_folder, "null"));
+        string file = Path.Combine(Directory.CreateDirectory(folder.Of("cells/a")).FullName, "result.json");
+        File.WriteAllText(file, "null");
+        Assert.Contains($"{file}: cannot be read", Assert.Throws<InvalidDataException>(() => folder.Find<string>("cells/a", new Dictionary<string, string>())).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Study_VariantThatDiverges_IsAnOutcomeAndIsNotFineTuned()
     {

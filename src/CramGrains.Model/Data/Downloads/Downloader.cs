@@ -144,6 +144,9 @@ internal sealed class Downloader(DownloadOptions options) : IDisposable
         var start = 0L;
         switch (response.StatusCode)
         {
+            case HttpStatusCode.PartialContent when partial is { } before && IsOtherVersion(response, before.Tag):
+                cache.DropPartial();
+                return new Outcome("the server has another version than the part that came before", Advice: "Try again.");
             case HttpStatusCode.PartialContent when partial is { } known && response.Content.Headers.ContentRange?.From == known.Bytes:
                 start = known.Bytes;
                 break;
@@ -202,6 +205,13 @@ internal sealed class Downloader(DownloadOptions options) : IDisposable
         {
             throw new HttpRequestException(problem.Message, problem);
         }
+    }
+
+    /// <summary>Whether a part is of another version than the bytes that are here: If-Range should have seen to that, and is not known everywhere.</summary>
+    private static bool IsOtherVersion(HttpResponseMessage response, string tag)
+    {
+        var now = tag.StartsWith('"') ? response.Headers.ETag?.Tag : response.Content.Headers.LastModified?.ToString("R");
+        return now is not null && now != tag;
     }
 
     private static Outcome Refusal(HttpResponseMessage response)
