@@ -47,7 +47,14 @@ internal static class RecipeOverride
 
             if (i == keys.Length - 1)
             {
-                Set(root, parent, path, keys[i], Value(text[(equals + 1)..].Trim(), next), problems);
+                string given = text[(equals + 1)..].Trim();
+                int before = problems.Count;
+                CheckDuplicates(given, next, path, problems);
+                if (problems.Count == before)
+                {
+                    Set(root, parent, path, keys[i], Value(given, next), problems);
+                }
+
                 return;
             }
 
@@ -109,6 +116,25 @@ internal static class RecipeOverride
         else
         {
             problems.Add($"--set {path}: the recipe has no such item to set.");
+        }
+    }
+
+    /// <summary>A key given twice inside a value, which System.Text.Json would only trip over later, without saying where.</summary>
+    private static void CheckDuplicates(string text, Type type, string path, List<string> problems)
+    {
+        if (type == typeof(string) || text is not ['{' or '[', ..])
+        {
+            return;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            RecipeShape.CheckDuplicates(document.RootElement, $"--set {path}", path, problems);
+        }
+        catch (JsonException)
+        {
+            // no JSON: the check of the shape names the key and what it takes
         }
     }
 

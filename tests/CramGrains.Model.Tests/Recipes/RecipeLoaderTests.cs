@@ -155,6 +155,11 @@ public sealed class RecipeLoaderTests
     [InlineData("training.mask_fraction", "--set training.mask_fraction: expected key.path=value, for example --set training.mask_fraction=0.15.")]
     [InlineData("corpus.sources.3.weight=2", "--set corpus.sources.3.weight: the recipe has no corpus.sources.3 to set a key of.")]
     [InlineData("seed.more=1", "--set seed.more: seed.more is not a known key.")]
+    [InlineData(
+        "corpus.near_duplicates={\"similarity\":0.9,\"similarity\":0.8}",
+        "--set corpus.near_duplicates: corpus.near_duplicates.similarity is given more than once. Keep one of them.")]
+    [InlineData(
+        "corpus.sources=[{\"kind\":\"text\",\"path\":\"a\",\"path\":\"b\"}]", "--set corpus.sources: corpus.sources.0.path is given more than once. Keep one of them.")]
     [InlineData("training.mask_fraction=half", "x.json: training.mask_fraction must be a number, got \"half\".")]
     public void Load_WrongOverride_IsNamed(string text, string expected) => Assert.Equal([expected], RecipeLoader.Load(Tiny, "x.json", [text]).Problems);
 
