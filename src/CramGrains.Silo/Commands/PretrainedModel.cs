@@ -84,7 +84,7 @@ internal sealed class PretrainedModel : IDisposable
             new(Path.GetFileName(folder.TrimEnd(Path.DirectorySeparatorChar)), imported.Architecture, imported.Weights, imported.Encoder, imported.PairSeparators, identity),
             imported.Vocabulary, imported.MaximumLength)
         {
-            StartsWithClassify = imported.Kind is "BERT" or "RoBERTa",
+            StartsWithClassify = imported.StartsWithClassify,
         };
     }
 
@@ -97,7 +97,7 @@ internal sealed class PretrainedModel : IDisposable
             int maximumLength = state.Weights.TryGetValue("positions.weight", out var table) ? (int)table.shape[0] : Math.Max(recipe.Corpus.SequenceLength, 512);
             return new(run, new(recipe.Name, recipe.Architecture, state.Weights, encoder, Identity: IdentityOf(state.Manifest)), run.Vocabulary, maximumLength)
             {
-                Recipe = recipe,
+                    Recipe = recipe,
                 RunFolder = run.RunFolder,
                 StartsWithClassify = recipe.Corpus.StartsWithClassify,
             };

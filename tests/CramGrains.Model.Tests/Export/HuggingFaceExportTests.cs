@@ -54,6 +54,24 @@ public sealed class HuggingFaceExportTests : IDisposable
         Assert.All(ExportKinds.Texts, text => Assert.Equal(encoder.Encode(text), imported.Encoder.Encode(text)));
     }
 
+    [Theory]
+    [InlineData("bert", RowPacking.Framed, true)]
+    [InlineData("bert", RowPacking.Continuous, false)]
+    [InlineData("crammed", RowPacking.Framed, true)]
+    [InlineData("crammed", RowPacking.Continuous, false)]
+    [InlineData("bert", null, true)] // of unknown rows: as BERT's own begin
+    [InlineData("crammed", null, false)]
+    public void Write_ThenRead_KnowsHowRowsBegan(string kind, RowPacking? packing, bool expected)
+    {
+        string folder = Path.Combine(_temporary.Path, kind);
+        var recipe = TestRecipes.Tiny();
+        using var model = ExportKinds.Model(ExportKinds.All[kind].Shape);
+        var export = ExportKinds.ToExport(ExportKinds.All[kind].Shape, model);
+        HuggingFaceExport.Write(folder, packing is { } rows ? export with { Card = export.Card with { Recipe = recipe with { Corpus = recipe.Corpus with { Packing = rows } } } } : export);
+        using var imported = HuggingFaceImport.Read(folder);
+        Assert.Equal(expected, imported.StartsWithClassify);
+    }
+
     [Fact]
     public void Write_Bert_HasTheNamesAndShapesOfBertForMaskedLM()
     {

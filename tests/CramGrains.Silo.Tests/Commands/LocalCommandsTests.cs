@@ -125,6 +125,16 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     }
 
     [Fact]
+    public void FillMask_ExportOfARunWithFramedRows_AnswersAsTheRun()
+    {
+        string run = Path.Combine(_folder, "framed"), exported = Path.Combine(_folder, "exported");
+        Assert.Equal(0, trained.Pretrain(run, "budget=512tokens", "corpus.packing=framed").Code);
+        Assert.Equal(0, TrainedRun.Call(ExportCommand.Run, run, exported).Code);
+        string[] question = ["the story was [MASK]", "--device", "cpu", "--json"];
+        Assert.Equal(TrainedRun.Call(FillMaskCommand.Run, [run, .. question]).Output, TrainedRun.Call(FillMaskCommand.Run, [exported, .. question]).Output);
+    }
+
+    [Fact]
     public void Schedules_AllOrOneRecipe_AreWrittenAsSvg()
     {
         string file = Path.Combine(_folder, "all.svg");
