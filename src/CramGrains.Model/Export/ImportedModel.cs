@@ -50,6 +50,9 @@ public sealed class ImportedModel : IDisposable
     /// <summary>Whether the rows of its pretraining began with [CLS]: what an export of ours says, else true for BERT and RoBERTa alone.</summary>
     public bool StartsWithClassify { get; internal set; }
 
+    /// <summary>Whether it can fill masks: a BERT or RoBERTa that was saved without its masked-language-model head cannot.</summary>
+    public bool FillsMasks => Architecture.HeadTransform || Kind is not ("BERT" or "RoBERTa");
+
     /// <summary>Tensors of the file that have no use here, such as a pooler or buffers.</summary>
     public IReadOnlyList<string> Ignored { get; }
 

@@ -37,6 +37,9 @@ internal sealed class PretrainedModel : IDisposable
     /// <summary>Whether it saw [CLS] at the start of its rows in pretraining.</summary>
     public bool StartsWithClassify { get; private init; }
 
+    /// <summary>Whether it has a masked-language-model head.</summary>
+    public bool FillsMasks { get; private init; } = true;
+
     /// <summary>Opens it; the caller disposes it.</summary>
     /// <param name="source">A folder, or a run's id with its home.</param>
     /// <param name="home">Home folder of the silo that ran it.</param>
@@ -85,6 +88,7 @@ internal sealed class PretrainedModel : IDisposable
             imported.Vocabulary, imported.MaximumLength)
         {
             StartsWithClassify = imported.StartsWithClassify,
+            FillsMasks = imported.FillsMasks,
         };
     }
 

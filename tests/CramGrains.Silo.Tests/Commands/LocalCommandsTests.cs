@@ -1,6 +1,12 @@
 using System.Globalization;
+using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Evaluation;
+using CramGrains.Model.Export;
+using CramGrains.Model.Modules;
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Text;
 using CramGrains.Silo.Commands;
+using static TorchSharp.torch;
 
 namespace CramGrains.Silo.Tests.Commands;
 
@@ -132,6 +138,27 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
         Assert.Equal(0, TrainedRun.Call(ExportCommand.Run, run, exported).Code);
         string[] question = ["the story was [MASK]", "--device", "cpu", "--json"];
         Assert.Equal(TrainedRun.Call(FillMaskCommand.Run, [run, .. question]).Output, TrainedRun.Call(FillMaskCommand.Run, [exported, .. question]).Output);
+    }
+
+    [Fact]
+    public void FillMask_BertWithoutItsHead_IsRefused()
+    {
+        string folder = Path.Combine(_folder, "bert"), weights = Path.Combine(folder, "model.safetensors");
+        var shape = new ArchitectureRecipe(
+            1, 16, 2, 32, FeedForwardKind.Gelu, NormPlacement.Post, Positions: PositionKind.Learned, AttentionBias: true, FeedForwardBias: true, FinalNorm: false, HeadTransform: true, DecoderBias: true);
+        string[] vocabulary = [.. SpecialTokens.Names, "the", "story", "was"];
+        using (var model = new CrammedBert(shape, vocabulary.Length, 16))
+        {
+            HuggingFaceExport.Write(folder, new(
+                shape, vocabulary, TextNormalizerKind.Bert, 16, model.named_parameters().ToDictionary(named => named.name, named => (Tensor)named.parameter), FineTuningSettings.Paper, new("bert")));
+        }
+
+        string[] question = [folder, "the story was [MASK]", "--device", "cpu"];
+        Assert.Equal(0, TrainedRun.Call(FillMaskCommand.Run, question).Code);
+        SafeTensors.Write(weights, SafeTensors.Read(weights).Where(tensor => !tensor.Key.StartsWith("cls.", StringComparison.Ordinal)).ToDictionary()); // as BertModel saves it
+        var refused = TrainedRun.Call(FillMaskCommand.Run, question);
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("holds no masked-language-model head", refused.Error, StringComparison.Ordinal);
     }
 
     [Fact]
