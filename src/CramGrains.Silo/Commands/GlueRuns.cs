@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using CramGrains.Model.Evaluation;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
@@ -20,6 +22,7 @@ internal sealed class GlueRuns
     private readonly bool _foundOnly;
     private readonly Action<string> _say;
     private readonly CancellationToken _stop;
+    private readonly Dictionary<string, string> _taken = []; // folders of results with the identity of whose they are
 
     /// <param name="recipe">The one setting.</param>
     /// <param name="glueFolder">The GLUE files.</param>
@@ -53,7 +56,7 @@ internal sealed class GlueRuns
     /// <summary>Runs everything and gathers one column a model, then one a baseline.</summary>
     public IReadOnlyList<GlueResults> Evaluate(IReadOnlyList<PretrainedModel> models, IReadOnlyList<string> baselines)
     {
-        var columns = models.Select(Column).ToList();
+        var columns = models.Select(model => Column(model, alone: models.Count(other => other.Encoder.Name == model.Encoder.Name) == 1)).ToList();
         if (baselines.Contains(Untrained))
         {
             columns.Add(UntrainedColumn(models[0]));
@@ -119,19 +122,31 @@ internal sealed class GlueRuns
         }, _stop);
     }
 
-    private GlueColumn Column(PretrainedModel model)
+    private GlueColumn Column(PretrainedModel model, bool alone)
     {
-        string? own = _resultsFolder is null ? null : Path.Combine(_resultsFolder, FolderName(model.Encoder.Name));
+        string? own = _resultsFolder is null ? null : OwnFolder(model.Encoder);
         return new(
-            model.Encoder, model.Recipe?.Seed ?? 0, own ?? (model.RunFolder is { } run ? GlueResultFolder.OfRun(run) : null),
+            alone ? model.Encoder : model.Encoder with { Name = $"{model.Encoder.Name} ({Path.GetFileName(model.Folder.TrimEnd(Path.DirectorySeparatorChar))})" }, model.Recipe?.Seed ?? 0, own ?? (model.RunFolder is { } run ? GlueResultFolder.OfRun(run) : null),
             own is not null ? Path.Combine(own, "fine-tuned") : model.RunFolder is { } folder ? Path.Combine(folder, "fine-tuned") : null);
     }
 
     private GlueColumn UntrainedColumn(PretrainedModel model)
     {
-        string? own = _resultsFolder is not null ? Path.Combine(_resultsFolder, Untrained) : model.RunFolder is { } run ? Path.Combine(run, "glue-untrained") : null;
-        return new(model.Encoder with { Name = Untrained, Weights = null, Identity = $"{Untrained} {model.Encoder.Architecture}" }, model.Recipe?.Seed ?? 0, own, null);
+        var untrained = model.Encoder with { Name = Untrained, Weights = null, Identity = $"{Untrained} {model.Encoder.Architecture}" };
+        string? own = _resultsFolder is not null ? OwnFolder(untrained) : model.RunFolder is { } run ? Path.Combine(run, "glue-untrained") : null;
+        return new(untrained, model.Recipe?.Seed ?? 0, own, null);
     }
+
+    /// <summary>A model's folder in the one of all results: by its name, and by its weights too where that holds another's, as of a run with the same recipe.</summary>
+    private string OwnFolder(PretrainedEncoder encoder)
+    {
+        string byName = Path.Combine(_resultsFolder!, FolderName(encoder.Name));
+        bool free = _taken.GetValueOrDefault(byName, encoder.Identity) == encoder.Identity && !GlueResultFolder.HoldsOthers(byName, encoder.Identity);
+        _taken.TryAdd(byName, encoder.Identity);
+        return free ? byName : $"{byName}-{Digest(encoder.Identity)[..12]}";
+    }
+
+    private static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     private static string FolderName(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
 

@@ -28,6 +28,9 @@ internal sealed class PretrainedModel : IDisposable
     /// <summary>Tokens that an input may have.</summary>
     public int MaximumLength { get; }
 
+    /// <summary>The folder that was named.</summary>
+    public required string Folder { get; init; }
+
     /// <summary>The run's recipe; null for a model from elsewhere.</summary>
     public Recipe? Recipe { get; private init; }
 
@@ -48,7 +51,7 @@ internal sealed class PretrainedModel : IDisposable
     public static PretrainedModel Open(string source, string? home = null, string? vocabularyFile = null)
     {
         bool hub = File.Exists(Path.Combine(source, "config.json")) || File.Exists(Path.Combine(source, "model_config.json"));
-        return hub && !RunCheckpoint.IsAt(source) ? OfFolder(Path.GetFullPath(source)) : OfRun(RunCheckpoint.Open(source, home, vocabularyFile));
+        return hub && !RunCheckpoint.IsAt(source) ? OfFolder(Path.GetFullPath(source)) : OfRun(RunCheckpoint.Open(source, home, vocabularyFile), RunCheckpoint.FolderOf(source, home));
     }
 
     /// <summary>The whole model in evaluation mode; the caller disposes it.</summary>
@@ -87,12 +90,13 @@ internal sealed class PretrainedModel : IDisposable
             new(Path.GetFileName(folder.TrimEnd(Path.DirectorySeparatorChar)), imported.Architecture, imported.Weights, imported.Encoder, imported.PairSeparators, identity),
             imported.Vocabulary, imported.MaximumLength)
         {
+            Folder = folder,
             StartsWithClassify = imported.StartsWithClassify,
             FillsMasks = imported.FillsMasks,
         };
     }
 
-    private static PretrainedModel OfRun(RunCheckpoint run)
+    private static PretrainedModel OfRun(RunCheckpoint run, string folder)
     {
         try
         {
@@ -101,7 +105,8 @@ internal sealed class PretrainedModel : IDisposable
             int maximumLength = state.Weights.TryGetValue("positions.weight", out var table) ? (int)table.shape[0] : Math.Max(recipe.Corpus.SequenceLength, 512);
             return new(run, new(recipe.Name, recipe.Architecture, state.Weights, encoder, Identity: IdentityOf(state.Manifest)), run.Vocabulary, maximumLength)
             {
-                    Recipe = recipe,
+                Folder = folder,
+                Recipe = recipe,
                 RunFolder = run.RunFolder,
                 StartsWithClassify = recipe.Corpus.StartsWithClassify,
             };

@@ -141,6 +141,20 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     }
 
     [Fact]
+    public void Glue_TwoRunsOfOneRecipe_AreToldApartAndKeptApart()
+    {
+        string other = Path.Combine(_folder, "other");
+        Assert.Equal(0, trained.Pretrain(other, "budget=512tokens").Code);
+        string[] settings = ["--glue", trained.Glue, "--seeds", "1", "--device", "cpu", "--results", Path.Combine(_folder, "results"), "--set", "epochs=1", "--set", "maximum_train_examples=16"];
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [trained.Run, .. settings]).Code);
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [other, .. settings]).Code);
+        var both = TrainedRun.Call(GlueCommand.Run, [other, trained.Run, .. settings, "--found-only"]);
+        Assert.True(both.Code == 0, both.Error);
+        Assert.Contains("| task | metric | quickstart (other) | quickstart (run) |", both.Output, StringComparison.Ordinal);
+        Assert.Equal(2, both.Error.Split("(found)").Length - 1);
+    }
+
+    [Fact]
     public void FillMask_BertWithoutItsHead_IsRefused()
     {
         string folder = Path.Combine(_folder, "bert"), weights = Path.Combine(folder, "model.safetensors");
