@@ -132,7 +132,7 @@ internal sealed class GlueRuns
 
     private GlueColumn UntrainedColumn(PretrainedModel model)
     {
-        var untrained = model.Encoder with { Name = Untrained, Weights = null, Identity = $"{Untrained} {model.Encoder.Architecture}" };
+        var untrained = model.Encoder with { Name = Untrained, Weights = null, Identity = $"{Untrained} {model.Encoder.Architecture} {Digest(string.Join('\n', model.Vocabulary))}" };
         string? own = _resultsFolder is not null ? OwnFolder(untrained) : model.RunFolder is { } run ? Path.Combine(run, "glue-untrained") : null;
         return new(untrained, model.Recipe?.Seed ?? 0, own, null);
     }

@@ -155,6 +155,21 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     }
 
     [Fact]
+    public void Glue_UntrainedModelOfAnotherVocabulary_IsNotTakenForThisOnes()
+    {
+        string other = Path.Combine(_folder, "other");
+        Assert.Equal(0, trained.Pretrain(other, "budget=512tokens", "corpus.vocabulary_size=60").Code);
+        string[] settings =
+        [
+            "--glue", trained.Glue, "--seeds", "1", "--baseline", "untrained", "--device", "cpu", "--results", Path.Combine(_folder, "results"), "--set", "epochs=1", "--set", "maximum_train_examples=16",
+        ];
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [trained.Run, .. settings]).Code);
+        var second = TrainedRun.Call(GlueCommand.Run, [other, .. settings]);
+        Assert.True(second.Code == 0, second.Error);
+        Assert.DoesNotContain("(found)", second.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void FillMask_BertWithoutItsHead_IsRefused()
     {
         string folder = Path.Combine(_folder, "bert"), weights = Path.Combine(folder, "model.safetensors");
