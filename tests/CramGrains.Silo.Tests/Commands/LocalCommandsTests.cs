@@ -235,6 +235,17 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
         Assert.Contains("the diagnostic set is missing", outcome.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("new/")]
+    public void Submit_ToAFolder_IsRefusedBeforeAnyTraining(string named)
+    {
+        string glue = Path.Combine(_folder, "glue"), target = Path.Combine(_folder, named);
+        WriteWholeGlue(glue);
+        var outcome = TrainedRun.Call(GlueCommand.Run, "submit", trained.Run, target, "--glue", glue, "--majority", string.Join(',', GlueTask.All.Select(task => task.Id)), "--device", "cpu");
+        Assert.Equal((2, $"{target}: is a folder. Name the zip to write, such as submission.zip.\n"), (outcome.Code, outcome.Error));
+    }
+
     [Fact]
     public void Submit_AllFilesThere_WritesAZipThatChecks()
     {
