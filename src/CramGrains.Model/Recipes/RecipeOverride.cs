@@ -49,7 +49,7 @@ internal static class RecipeOverride
             {
                 string given = text[(equals + 1)..].Trim();
                 int before = problems.Count;
-                CheckDuplicates(given, next, path, problems);
+                CheckReadable(given, next, path, problems);
                 if (problems.Count == before)
                 {
                     Set(root, parent, path, keys[i], Value(given, next), problems);
@@ -119,10 +119,11 @@ internal static class RecipeOverride
         }
     }
 
-    /// <summary>A key given twice inside a value, which System.Text.Json would only trip over later, without saying where.</summary>
-    private static void CheckDuplicates(string text, Type type, string path, List<string> problems)
+    /// <summary>What System.Text.Json would only trip over later, without saying where.</summary>
+    private static void CheckReadable(string text, Type type, string path, List<string> problems)
     {
-        if (type == typeof(string) || text is not ['{' or '[', ..])
+        bool isJson = type == typeof(string) ? text.StartsWith('"') : text is ['{' or '[' or '"', ..];
+        if (!isJson)
         {
             return;
         }
@@ -130,7 +131,7 @@ internal static class RecipeOverride
         try
         {
             using var document = JsonDocument.Parse(text);
-            RecipeShape.CheckDuplicates(document.RootElement, $"--set {path}", path, problems);
+            RecipeShape.CheckReadable(document.RootElement, $"--set {path}", path, problems);
         }
         catch (JsonException)
         {

@@ -94,6 +94,16 @@ public sealed class RecipeLoaderTests
         Assert.Equal(["x.json: training.mask_fraction is given more than once. Keep one of them."], RecipeLoader.Load(twice, "x.json", []).Problems);
     }
 
+    [Theory]
+    [InlineData("\"name\": \"tiny\"", "\"name\": \"tiny\\ud800\"", "x.json: name holds half of a surrogate pair, which is no text. Write the whole character or leave it out.")]
+    [InlineData("\"kind\": \"triangle2\"", "\"kind\": \"\\udc00\"", "x.json: training.schedule.kind holds half of a surrogate pair, which is no text. Write the whole character or leave it out.")]
+    [InlineData("\"keep\":", "\"k\\ud83deep\":", "x.json: a key of checkpoints holds half of a surrogate pair, which is no text. Write the whole character or leave it out.")]
+    public void Load_HalfASurrogatePair_IsNamed(string old, string changed, string expected)
+    {
+        Assert.Contains(old, Tiny, StringComparison.Ordinal);
+        Assert.Equal([expected], RecipeLoader.Load(Tiny.Replace(old, changed, StringComparison.Ordinal), "x.json", []).Problems);
+    }
+
     [Fact]
     public void Load_SeveralProblems_ListsThemAll()
     {
@@ -160,6 +170,7 @@ public sealed class RecipeLoaderTests
         "--set corpus.near_duplicates: corpus.near_duplicates.similarity is given more than once. Keep one of them.")]
     [InlineData(
         "corpus.sources=[{\"kind\":\"text\",\"path\":\"a\",\"path\":\"b\"}]", "--set corpus.sources: corpus.sources.0.path is given more than once. Keep one of them.")]
+    [InlineData("description=\"\\ud800\"", "--set description: description holds half of a surrogate pair, which is no text. Write the whole character or leave it out.")]
     [InlineData("training.mask_fraction=half", "x.json: training.mask_fraction must be a number, got \"half\".")]
     public void Load_WrongOverride_IsNamed(string text, string expected) => Assert.Equal([expected], RecipeLoader.Load(Tiny, "x.json", [text]).Problems);
 
