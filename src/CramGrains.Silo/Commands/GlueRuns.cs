@@ -141,9 +141,9 @@ internal sealed class GlueRuns
     private string OwnFolder(PretrainedEncoder encoder)
     {
         string byName = Path.Combine(_resultsFolder!, FolderName(encoder.Name));
-        bool free = _taken.GetValueOrDefault(byName, encoder.Identity) == encoder.Identity && !GlueResultFolder.HoldsOthers(byName, encoder.Identity);
-        _taken.TryAdd(byName, encoder.Identity);
-        return free ? byName : $"{byName}-{Digest(encoder.Identity)[..12]}";
+        return !GlueResultFolder.HoldsOthers(byName, encoder.Identity) && (_taken.TryAdd(byName, encoder.Identity) || _taken[byName] == encoder.Identity)
+            ? byName
+            : $"{byName}-{Digest(encoder.Identity)[..12]}";
     }
 
     private static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));

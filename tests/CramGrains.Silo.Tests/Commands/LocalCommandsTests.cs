@@ -134,7 +134,7 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     public void FillMask_ExportOfARunWithFramedRows_AnswersAsTheRun()
     {
         string run = Path.Combine(_folder, "framed"), exported = Path.Combine(_folder, "exported");
-        Assert.Equal(0, trained.Pretrain(run, "budget=512tokens", "corpus.packing=framed").Code);
+        Assert.Equal(0, trained.Pretrain(run, "corpus.packing=framed").Code);
         Assert.Equal(0, TrainedRun.Call(ExportCommand.Run, run, exported).Code);
         string[] question = ["the story was [MASK]", "--device", "cpu", "--json"];
         Assert.Equal(TrainedRun.Call(FillMaskCommand.Run, [run, .. question]).Output, TrainedRun.Call(FillMaskCommand.Run, [exported, .. question]).Output);
@@ -144,10 +144,11 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     public void Glue_TwoRunsOfOneRecipe_AreToldApartAndKeptApart()
     {
         string other = Path.Combine(_folder, "other");
-        Assert.Equal(0, trained.Pretrain(other, "budget=512tokens").Code);
+        Assert.Equal(0, trained.Pretrain(other, "training.optimizer.learning_rate=0.002").Code);
         string[] settings = ["--glue", trained.Glue, "--seeds", "1", "--device", "cpu", "--results", Path.Combine(_folder, "results"), "--set", "epochs=1", "--set", "maximum_train_examples=16"];
         Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [trained.Run, .. settings]).Code);
         Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [other, .. settings]).Code);
+        Assert.Equal(2, Directory.GetDirectories(Path.Combine(_folder, "results")).Length);
         var both = TrainedRun.Call(GlueCommand.Run, [other, trained.Run, .. settings, "--found-only"]);
         Assert.True(both.Code == 0, both.Error);
         Assert.Contains("| task | metric | quickstart (other) | quickstart (run) |", both.Output, StringComparison.Ordinal);
@@ -158,7 +159,7 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     public void Glue_UntrainedModelOfAnotherVocabulary_IsNotTakenForThisOnes()
     {
         string other = Path.Combine(_folder, "other");
-        Assert.Equal(0, trained.Pretrain(other, "budget=512tokens", "corpus.vocabulary_size=60").Code);
+        Assert.Equal(0, trained.Pretrain(other, "corpus.vocabulary_size=60").Code);
         string[] settings =
         [
             "--glue", trained.Glue, "--seeds", "1", "--baseline", "untrained", "--device", "cpu", "--results", Path.Combine(_folder, "results"), "--set", "epochs=1", "--set", "maximum_train_examples=16",
