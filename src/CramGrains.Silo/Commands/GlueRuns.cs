@@ -54,8 +54,14 @@ internal sealed class GlueRuns
     public IReadOnlyList<GlueTaskName> Tasks { get; }
 
     /// <summary>Runs everything and gathers one column a model, then one a baseline.</summary>
+    /// <exception cref="ArgumentException">Fine-tuned models are to be kept and there is no place for one.</exception>
     public IReadOnlyList<GlueResults> Evaluate(IReadOnlyList<PretrainedModel> models, IReadOnlyList<string> baselines)
     {
+        if (_keep && _resultsFolder is null && models.FirstOrDefault(model => model.RunFolder is null) is { } homeless)
+        {
+            throw new ArgumentException($"--keep: {homeless.Folder} is no run beside which a fine-tuned model could be kept. Give --results DIR too, or leave --keep out.");
+        }
+
         var columns = models.Select(model => Column(model, alone: models.Count(other => other.Encoder.Name == model.Encoder.Name) == 1)).ToList();
         if (baselines.Contains(Untrained))
         {

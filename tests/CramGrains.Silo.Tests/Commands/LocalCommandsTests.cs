@@ -156,6 +156,19 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     }
 
     [Fact]
+    public void Glue_KeepWithoutAPlaceToKeepIn_IsRefusedBeforeAnyTraining()
+    {
+        string exported = Path.Combine(_folder, "exported");
+        Assert.Equal(0, TrainedRun.Call(ExportCommand.Run, trained.Run, exported).Code);
+        string[] arguments = [exported, "--glue", trained.Glue, "--tasks", "cola", "--seeds", "1", "--keep", "--device", "cpu", "--set", "epochs=1", "--set", "maximum_train_examples=16"];
+        var refused = TrainedRun.Call(GlueCommand.Run, arguments);
+        Assert.Equal((2, $"--keep: {exported} is no run beside which a fine-tuned model could be kept. Give --results DIR too, or leave --keep out.\n"), (refused.Code, refused.Error));
+        string results = Path.Combine(_folder, "results");
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [.. arguments, "--results", results]).Code);
+        Assert.True(File.Exists(Path.Combine(results, "exported", "fine-tuned", "cola", FineTunedFolder.DescriptionFile)));
+    }
+
+    [Fact]
     public void Glue_UntrainedModelOfAnotherVocabulary_IsNotTakenForThisOnes()
     {
         string other = Path.Combine(_folder, "other");
