@@ -90,8 +90,8 @@ internal sealed class GlueRuns
     {
         string what = $"{column.Encoder.Name}, {data.Task.Id} seed {seed}";
         string? kept = _keep && seed == column.FirstSeed && column.KeepIn is { } folder ? Path.Combine(folder, data.Task.Id) : null;
-        bool there = kept is null || File.Exists(Path.Combine(kept, FineTunedFolder.DescriptionFile));
-        if (there && column.ResultsIn is { } results && GlueResultFolder.Find(results, column.Encoder.Identity, _recipe, data, seed) is { } found)
+        if (column.ResultsIn is { } results && GlueResultFolder.Find(results, column.Encoder.Identity, _recipe, data, seed) is { } found
+            && (kept is null || FineTunedFolder.IsOf(kept, _recipe, found)))
         {
             column.Add(found);
             _say($"{what}: {Show(found)} (found)");

@@ -169,6 +169,19 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     }
 
     [Fact]
+    public void Glue_KeptModelOfOtherSettings_IsReplacedThoughTheScoresAreThere()
+    {
+        string results = Path.Combine(_folder, "results"), kept = Path.Combine(results, "quickstart", "fine-tuned", "cola", FineTunedFolder.DescriptionFile);
+        string[] arguments = [trained.Run, "--glue", trained.Glue, "--tasks", "cola", "--seeds", "1", "--device", "cpu", "--results", results, "--set", "epochs=1", "--set", "maximum_train_examples=16"];
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [.. arguments, "--set", "dropout=0.25", "--keep"]).Code);
+        Assert.Contains("\"dropout\": 0.25", File.ReadAllText(kept), StringComparison.Ordinal);
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [.. arguments, "--set", "dropout=0.5", "--set", "learning_rate=1e-2"]).Code);
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [.. arguments, "--set", "dropout=0.5", "--set", "learning_rate=1e-2", "--keep"]).Code);
+        Assert.Contains("\"dropout\": 0.5", File.ReadAllText(kept), StringComparison.Ordinal);
+        Assert.Contains("(found)", TrainedRun.Call(GlueCommand.Run, [.. arguments, "--set", "dropout=0.5", "--set", "learning_rate=1e-2", "--keep"]).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Glue_UntrainedModelOfAnotherVocabulary_IsNotTakenForThisOnes()
     {
         string other = Path.Combine(_folder, "other");
