@@ -69,6 +69,11 @@ internal sealed record ImportedVocabulary(IReadOnlyList<string> Entries, int[] O
                     throw new ExportException($"{path}: model.continuing_subword_prefix must be ##, got {prefix}.");
                 }
 
+                if (model["max_input_chars_per_word"] is { } longest && longest.ToJsonString() != $"{WordPieceEncoder.MaximumWordCharacters}")
+                {
+                    throw new ExportException($"{path}: model.max_input_chars_per_word must be {WordPieceEncoder.MaximumWordCharacters}, got {longest.ToJsonString()}.");
+                }
+
                 return WordPiece(path, ids, WhichNormalizer(path, root));
             case "BPE" when splitter == "ByteLevel" && !normalized:
                 string[][] merges = [.. (model["merges"] as JsonArray ?? []).Select(Pair)];

@@ -72,6 +72,17 @@ public sealed class HuggingFaceExportTests : IDisposable
         Assert.Equal(expected, imported.StartsWithClassify);
     }
 
+    [Theory]
+    [InlineData("\"continuing_subword_prefix\": \"##\"", "\"continuing_subword_prefix\": \"@@\"", "model.continuing_subword_prefix must be ##, got @@.")]
+    [InlineData("\"max_input_chars_per_word\": 100", "\"max_input_chars_per_word\": 5", "model.max_input_chars_per_word must be 100, got 5.")]
+    public void Read_TokenizerThatCutsWordsOtherwise_IsRefused(string old, string changed, string expected)
+    {
+        string folder = Export("crammed"), tokenizer = Path.Combine(folder, "tokenizer.json"), text = File.ReadAllText(tokenizer);
+        Assert.Contains(old, text, StringComparison.Ordinal);
+        File.WriteAllText(tokenizer, text.Replace(old, changed, StringComparison.Ordinal));
+        Assert.Equal($"{tokenizer}: {expected}", Assert.Throws<ExportException>(() => HuggingFaceImport.Read(folder)).Message);
+    }
+
     [Fact]
     public void Write_Bert_HasTheNamesAndShapesOfBertForMaskedLM()
     {
