@@ -83,6 +83,17 @@ public sealed class HuggingFaceExportTests : IDisposable
         Assert.Equal($"{tokenizer}: {expected}", Assert.Throws<ExportException>(() => HuggingFaceImport.Read(folder)).Message);
     }
 
+    [Theory]
+    [InlineData("bert", "3")]
+    [InlineData("bert", "0")]
+    [InlineData("crammed", "-4")]
+    public void Read_HeadsThatDoNotDivideTheHiddenSize_AreNamed(string kind, string heads)
+    {
+        string folder = Export(kind), config = Path.Combine(folder, "config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"num_attention_heads\": 4", $"\"num_attention_heads\": {heads}", StringComparison.Ordinal));
+        Assert.Equal($"{config}: num_attention_heads must be a divisor of the hidden size (32), got {heads}.", Assert.Throws<ExportException>(() => HuggingFaceImport.Read(folder)).Message);
+    }
+
     [Fact]
     public void Write_Bert_HasTheNamesAndShapesOfBertForMaskedLM()
     {
