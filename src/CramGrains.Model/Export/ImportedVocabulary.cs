@@ -25,7 +25,7 @@ internal sealed record ImportedVocabulary(IReadOnlyList<string> Entries, int[] O
     {
         string json = Path.Combine(folder, "tokenizer.json"), wordPiece = Path.Combine(folder, "vocab.txt");
         string bytePairs = Path.Combine(folder, "vocab.json"), merges = Path.Combine(folder, "merges.txt");
-        return File.Exists(json) ? ReadTokenizerJson(json)
+        return File.Exists(json) ? Formed(json, () => ReadTokenizerJson(json))
             : File.Exists(wordPiece) ? ReadVocabularyText(folder, wordPiece)
             : File.Exists(bytePairs) && File.Exists(merges) ? ByteLevel(bytePairs, ReadIds(bytePairs, Parse(bytePairs)), ReadMerges(merges), addPrefixSpace: false)
             : throw new ExportException($"{folder}: holds no tokenizer.json, no vocab.txt, and no vocab.json with merges.txt. Copy the tokenizer's files beside the weights.");
@@ -46,6 +46,19 @@ internal sealed record ImportedVocabulary(IReadOnlyList<string> Entries, int[] O
         if (OriginalIds.Max() is int largest && largest >= rows)
         {
             throw new ExportException($"{origin}: the vocabulary has the id {largest}, but the embedding only {rows} rows. They are not of one model.");
+        }
+    }
+
+    /// <summary>JSON whose parts are of other kinds than expected shows only where they are read.</summary>
+    private static ImportedVocabulary Formed(string path, Func<ImportedVocabulary> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception error) when (error is InvalidOperationException or FormatException)
+        {
+            throw new ExportException($"{path}: not of the form that Hugging Face's tokenizers write: {error.Message}", error);
         }
     }
 

@@ -94,6 +94,18 @@ public sealed class HuggingFaceExportTests : IDisposable
         Assert.Equal($"{config}: num_attention_heads must be a divisor of the hidden size (32), got {heads}.", Assert.Throws<ExportException>(() => HuggingFaceImport.Read(folder)).Message);
     }
 
+    [Theory]
+    [InlineData("\"the\": ", "\"the\": \"x\" ,\"more\": ")]
+    [InlineData("\"added_tokens\": [", "\"added_tokens\": [ \"x\", ")]
+    [InlineData("\"pre_tokenizer\": {", "\"pre_tokenizer\": [1], \"other\": {")]
+    public void Read_TokenizerOfAnotherForm_IsNamed(string old, string changed)
+    {
+        string folder = Export("crammed"), tokenizer = Path.Combine(folder, "tokenizer.json"), text = File.ReadAllText(tokenizer);
+        Assert.Contains(old, text, StringComparison.Ordinal);
+        File.WriteAllText(tokenizer, text.Replace(old, changed, StringComparison.Ordinal));
+        Assert.StartsWith($"{tokenizer}: not of the form that Hugging Face's tokenizers write: ", Assert.Throws<ExportException>(() => HuggingFaceImport.Read(folder)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Write_Bert_HasTheNamesAndShapesOfBertForMaskedLM()
     {
