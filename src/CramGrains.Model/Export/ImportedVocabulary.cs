@@ -107,7 +107,16 @@ internal sealed record ImportedVocabulary(IReadOnlyList<string> Entries, int[] O
         }
 
         string[] lines = File.ReadAllText(path, Encoding.UTF8).ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
-        return WordPiece(path, lines.Index().ToDictionary(line => line.Item, line => line.Index, StringComparer.Ordinal), TextNormalizerKind.Bert);
+        var ids = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (id, entry) in lines.Index())
+        {
+            if (!ids.TryAdd(entry, id))
+            {
+                throw new ExportException($"{path}: holds '{entry}' twice, in lines {ids[entry] + 1} and {id + 1}. Copy the tokenizer's files again.");
+            }
+        }
+
+        return WordPiece(path, ids, TextNormalizerKind.Bert);
     }
 
     /// <summary>Which of our normalisers a tokenizer.json describes, with the splitter that goes with it.</summary>

@@ -107,6 +107,18 @@ public sealed class HuggingFaceExportTests : IDisposable
     }
 
     [Fact]
+    public void Read_VocabularyTextWithAnEntryTwice_NamesBothLines()
+    {
+        string folder = Export("bert"), vocabulary = Path.Combine(folder, "vocab.txt");
+        File.Delete(Path.Combine(folder, "tokenizer.json"));
+        File.AppendAllText(vocabulary, "the\n");
+        int first = ExportKinds.Vocabulary.Index().First(entry => entry.Item == "the").Index + 1;
+        Assert.Equal(
+            $"{vocabulary}: holds 'the' twice, in lines {first} and {ExportKinds.Vocabulary.Count + 1}. Copy the tokenizer's files again.",
+            Assert.Throws<ExportException>(() => HuggingFaceImport.Read(folder)).Message);
+    }
+
+    [Fact]
     public void Write_Bert_HasTheNamesAndShapesOfBertForMaskedLM()
     {
         var shapes = Shapes(Export("bert"));
