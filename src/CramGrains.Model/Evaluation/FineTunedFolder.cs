@@ -46,7 +46,7 @@ public static class FineTunedFolder
                 Path.Combine(unfinished, VocabularyFile), stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(string.Join('\n', encoder.Vocabulary) + "\n")));
             var description = new Description(
                 CurrentVersion, model.Task.Name, result.Seed, model.Architecture, model.Recipe, encoder.Normalizer, model.Format.PairSeparators, [weights, vocabulary],
-                [.. result.Scores.Select(score => new KeptScore(score.Task, score.Metric.Id(), score.Value, score.Subset))]);
+                [.. Kept(result)]);
             DurableFiles.Write(Path.Combine(unfinished, DescriptionFile), stream => JsonSerializer.Serialize(stream, description, Json));
             if (Directory.Exists(folder))
             {
@@ -62,6 +62,23 @@ public static class FineTunedFolder
             {
                 Directory.Delete(unfinished, recursive: true);
             }
+        }
+    }
+
+    /// <summary>Whether a folder holds the model that gave a result: of its seed, its settings and its scores.</summary>
+    public static bool IsOf(string folder, FineTuningRecipe recipe, FineTuningResult result)
+    {
+        ArgumentNullException.ThrowIfNull(recipe);
+        ArgumentNullException.ThrowIfNull(result);
+        try
+        {
+            var kept = ReadDescription(folder);
+            return (kept.Task, kept.Seed) == (result.Task, result.Seed) && kept.Scores.SequenceEqual(Kept(result))
+                && GlueResultFolder.Digest(kept.FineTuning) == GlueResultFolder.Digest(recipe);
+        }
+        catch (GlueException)
+        {
+            return false; // none there, or torn
         }
     }
 
@@ -96,6 +113,9 @@ public static class FineTunedFolder
             }
         }
     }
+
+    private static IEnumerable<KeptScore> Kept(FineTuningResult result) =>
+        result.Scores.Select(score => new KeptScore(score.Task, score.Metric.Id(), score.Value, score.Subset));
 
     private static Description ReadDescription(string folder)
     {

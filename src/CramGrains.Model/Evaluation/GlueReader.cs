@@ -52,9 +52,24 @@ public static class GlueReader
         RequireGlueFolder(glueFolder);
         return [.. GlueTask.All.Where(IsComplete).Select(task => task.Name)];
 
-        bool IsComplete(GlueTask task) =>
-            FindEntry(glueFolder, task.Folder, Directory.EnumerateDirectories) is { } folder
-            && task.Evaluations.Prepend(task.Train).All(file => FindEntry(folder, file.FileName, Directory.EnumerateFiles) is not null);
+        bool IsComplete(GlueTask task) => task.Evaluations.Prepend(task.Train).All(file => Find(glueFolder, task, file) is not null);
+    }
+
+    /// <summary>The path of one of a task's files, whatever the case of folder and file; null where there is none, or no folder that may be read.</summary>
+    public static string? Find(string glueFolder, GlueTask task, GlueFile file)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        ArgumentNullException.ThrowIfNull(file);
+        try
+        {
+            return Directory.Exists(glueFolder) && FindEntry(glueFolder, task.Folder, Directory.EnumerateDirectories) is { } folder
+                ? FindEntry(folder, file.FileName, Directory.EnumerateFiles)
+                : null;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     private static GlueSplit ReadSplit(string folder, GlueTask task, GlueFile file, bool labelled)

@@ -59,8 +59,12 @@ public static class GlueResultFolder
             : [];
     }
 
+    /// <summary>Whether a folder holds results of other weights, which results of these would replace.</summary>
+    public static bool HoldsOthers(string folder, string identity) =>
+        Directory.Exists(folder) && Directory.EnumerateFiles(folder, "*.json").Select(Read).OfType<ResultFile>().Any(file => file.Identity != identity);
+
     /// <summary>Names the settings, tasks and number of seeds apart.</summary>
-    private static string Digest(FineTuningRecipe recipe) => Convert.ToHexStringLower(SHA256.HashData(
+    internal static string Digest(FineTuningRecipe recipe) => Convert.ToHexStringLower(SHA256.HashData(
         JsonSerializer.SerializeToUtf8Bytes(recipe with { Tasks = [], Seeds = 1, KeepModels = null }, RecipeJson.Options)));
 
     private static string PathOf(string folder, GlueTaskName task, int seed) =>

@@ -57,7 +57,7 @@ public static class GlueSubmission
     }
 
     /// <summary>Checks the predictions and writes the zip; an existing file is replaced only when everything is right.</summary>
-    /// <param name="zipPath">The zip to write.</param>
+    /// <param name="zipPath">The zip to write; its folder is made where it is missing.</param>
     /// <param name="predictions">Predictions in the order of the test file, by file name without extension (<c>CoLA</c>, ..., <c>AX</c>).</param>
     /// <exception cref="GlueException">Files, rows or labels are not what the server takes; the message lists every problem.</exception>
     public static void Write(string zipPath, IReadOnlyDictionary<string, IReadOnlyList<string>> predictions)
@@ -72,6 +72,7 @@ public static class GlueSubmission
             throw new GlueException($"{zipPath}: not written, the server would refuse it.\n{string.Join('\n', problems)}");
         }
 
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(zipPath))!);
         string temporary = zipPath + ".tmp";
         using (var zip = ZipFile.Open(Fresh(temporary), ZipArchiveMode.Create))
         {

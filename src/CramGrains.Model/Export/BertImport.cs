@@ -28,7 +28,7 @@ internal static class BertImport
         var shape = new ArchitectureRecipe(
             Layers: config.Integer("num_hidden_layers"),
             HiddenSize: config.Integer("hidden_size"),
-            Heads: config.Integer("num_attention_heads"),
+            Heads: config.Heads("num_attention_heads", config.Integer("hidden_size")),
             FeedForwardSize: config.Integer("intermediate_size"),
             FeedForward: config.OneOf("hidden_act", "gelu", "gelu", "relu") == "relu" ? FeedForwardKind.Relu : FeedForwardKind.Gelu,
             NormPlacement: NormPlacement.Post,

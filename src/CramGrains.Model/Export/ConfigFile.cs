@@ -33,6 +33,10 @@ internal sealed class ConfigFile
 
     public int Integer(string key) => Has(key) && _values.GetProperty(key).TryGetInteger(out int value) ? value : throw Wrong(key, "a whole number");
 
+    /// <summary>Attention heads, which share the hidden size out evenly.</summary>
+    public int Heads(string key, int hiddenSize) =>
+        Integer(key) is > 0 and var heads && hiddenSize % heads == 0 ? heads : throw Wrong(key, $"a divisor of the hidden size ({hiddenSize})");
+
     public double Number(string key, double absent) => !Has(key) ? absent
         : _values.GetProperty(key) is { ValueKind: JsonValueKind.Number } value ? value.GetDouble() : throw Wrong(key, "a number");
 

@@ -15,7 +15,7 @@ internal static class CrammedImport
         var shape = new ArchitectureRecipe(
             Layers: config.Integer("num_hidden_layers"),
             HiddenSize: config.Integer("hidden_size"),
-            Heads: config.Integer("num_attention_heads"),
+            Heads: config.Heads("num_attention_heads", config.Integer("hidden_size")),
             FeedForwardSize: config.Integer("intermediate_size"),
             FeedForward: Value<FeedForwardKind>(config, "feed_forward"),
             NormPlacement: Value<NormPlacement>(config, "norm_placement"),

@@ -15,6 +15,9 @@ public sealed record ExportResult(string Folder, HuggingFaceClass Class, bool Ne
 /// <summary>Writes a pretrained model as a folder that Hugging Face transformers opens with <c>AutoModelForMaskedLM</c>.</summary>
 public static class HuggingFaceExport
 {
+    /// <summary>Key of ours in config.json: whether the rows of pretraining began with [CLS]. Transformers keeps keys that it does not know.</summary>
+    internal const string StartsWithClassify = "rows_start_with_cls";
+
     /// <summary>The class that an export takes unless told otherwise: one that transformers has where it is exact, else ours.</summary>
     public static HuggingFaceClass Choose(ArchitectureRecipe architecture)
     {
@@ -115,6 +118,11 @@ public static class HuggingFaceExport
         };
         config["dtype"] = "float32";
         config["torch_dtype"] = "float32"; // the older name
+        if (model.Card.Recipe is { } recipe)
+        {
+            config[StartsWithClassify] = recipe.Corpus.StartsWithClassify;
+        }
+
         TokenizerFiles.WriteJson(folder, "config.json", config);
         SafeTensors.Write(
             Path.Combine(folder, "model.safetensors"),

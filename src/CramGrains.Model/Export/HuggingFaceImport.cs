@@ -38,7 +38,9 @@ public static class HuggingFaceImport
 
         try
         {
-            return config.Text("model_type", config.Has("num_transformer_layers") ? "crammedBERT" : "") switch
+            string kind = config.Text("model_type", config.Has("num_transformer_layers") ? "crammedBERT" : "");
+            bool startsWithClassify = config.Flag(HuggingFaceExport.StartsWithClassify, kind is "bert" or "roberta");
+            var model = kind switch
             {
                 "bert" => BertImport.Read(folder, config, tensors, roberta: false),
                 "roberta" => BertImport.Read(folder, config, tensors, roberta: true),
@@ -46,6 +48,8 @@ public static class HuggingFaceImport
                 "crammed_bert" => CrammedImport.Read(folder, config, tensors),
                 _ => throw config.Wrong("model_type", "bert, roberta, crammedBERT (the reference) or crammed_bert (ours) to be imported"),
             };
+            model.StartsWithClassify = startsWithClassify;
+            return model;
         }
         finally
         {

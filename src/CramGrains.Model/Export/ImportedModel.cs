@@ -47,6 +47,12 @@ public sealed class ImportedModel : IDisposable
     /// <summary>Separators between the two sentences of a pair: one for BERT, two for RoBERTa.</summary>
     public int PairSeparators { get; }
 
+    /// <summary>Whether the rows of its pretraining began with [CLS]: what an export of ours says, else true for BERT and RoBERTa alone.</summary>
+    public bool StartsWithClassify { get; internal set; }
+
+    /// <summary>Whether it can fill masks: a BERT or RoBERTa that was saved without its masked-language-model head cannot.</summary>
+    public bool FillsMasks => Architecture.HeadTransform || Kind is not ("BERT" or "RoBERTa");
+
     /// <summary>Tensors of the file that have no use here, such as a pooler or buffers.</summary>
     public IReadOnlyList<string> Ignored { get; }
 

@@ -25,7 +25,7 @@ internal sealed record ImportedVocabulary(IReadOnlyList<string> Entries, int[] O
     {
         string json = Path.Combine(folder, "tokenizer.json"), wordPiece = Path.Combine(folder, "vocab.txt");
         string bytePairs = Path.Combine(folder, "vocab.json"), merges = Path.Combine(folder, "merges.txt");
-        return File.Exists(json) ? ReadTokenizerJson(json)
+        return File.Exists(json) ? Formed(json, () => ReadTokenizerJson(json))
             : File.Exists(wordPiece) ? ReadVocabularyText(folder, wordPiece)
             : File.Exists(bytePairs) && File.Exists(merges) ? ByteLevel(bytePairs, ReadIds(bytePairs, Parse(bytePairs)), ReadMerges(merges), addPrefixSpace: false)
             : throw new ExportException($"{folder}: holds no tokenizer.json, no vocab.txt, and no vocab.json with merges.txt. Copy the tokenizer's files beside the weights.");
@@ -49,6 +49,19 @@ internal sealed record ImportedVocabulary(IReadOnlyList<string> Entries, int[] O
         }
     }
 
+    /// <summary>JSON whose parts are of other kinds than expected shows only where they are read.</summary>
+    private static ImportedVocabulary Formed(string path, Func<ImportedVocabulary> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception error) when (error is InvalidOperationException or FormatException)
+        {
+            throw new ExportException($"{path}: not of the form that Hugging Face's tokenizers write: {error.Message}", error);
+        }
+    }
+
     private static ImportedVocabulary ReadTokenizerJson(string path)
     {
         var root = Parse(path);
@@ -67,6 +80,11 @@ internal sealed record ImportedVocabulary(IReadOnlyList<string> Entries, int[] O
                 if ((string?)model["continuing_subword_prefix"] is { } prefix && prefix != WordPieceTrainer.ContinuingPrefix)
                 {
                     throw new ExportException($"{path}: model.continuing_subword_prefix must be ##, got {prefix}.");
+                }
+
+                if (model["max_input_chars_per_word"] is { } longest && longest.ToJsonString() != $"{WordPieceEncoder.MaximumWordCharacters}")
+                {
+                    throw new ExportException($"{path}: model.max_input_chars_per_word must be {WordPieceEncoder.MaximumWordCharacters}, got {longest.ToJsonString()}.");
                 }
 
                 return WordPiece(path, ids, WhichNormalizer(path, root));
@@ -89,7 +107,16 @@ internal sealed record ImportedVocabulary(IReadOnlyList<string> Entries, int[] O
         }
 
         string[] lines = File.ReadAllText(path, Encoding.UTF8).ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
-        return WordPiece(path, lines.Index().ToDictionary(line => line.Item, line => line.Index, StringComparer.Ordinal), TextNormalizerKind.Bert);
+        var ids = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (id, entry) in lines.Index())
+        {
+            if (!ids.TryAdd(entry, id))
+            {
+                throw new ExportException($"{path}: holds '{entry}' twice, in lines {ids[entry] + 1} and {id + 1}. Copy the tokenizer's files again.");
+            }
+        }
+
+        return WordPiece(path, ids, TextNormalizerKind.Bert);
     }
 
     /// <summary>Which of our normalisers a tokenizer.json describes, with the splitter that goes with it.</summary>

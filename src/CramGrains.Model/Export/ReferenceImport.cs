@@ -112,7 +112,7 @@ internal static class ReferenceImport
         return new(
             Layers: arch.Integer("num_transformer_layers"),
             HiddenSize: arch.Integer("hidden_size"),
-            Heads: attention.Integer("num_attention_heads"),
+            Heads: attention.Heads("num_attention_heads", arch.Integer("hidden_size")),
             FeedForwardSize: arch.Integer("intermed_size"),
             FeedForward: arch.OneOf("nonlin", "GELUglu", "GELUglu", "SiLUglu", "GELU", "ReLU") switch
             {

@@ -75,13 +75,13 @@ public static class RecipeLoader
         };
     }
 
-    /// <summary>The text as one JSON object without keys given twice; null with problems.</summary>
+    /// <summary>The text as one JSON object without keys given twice or strings that are no text; null with problems.</summary>
     internal static JsonObject? Parse(string json, string origin, List<string> problems)
     {
         try
         {
             using var document = JsonDocument.Parse(json);
-            RecipeShape.CheckDuplicates(document.RootElement, origin, "", problems);
+            RecipeShape.CheckReadable(document.RootElement, origin, "", problems);
             if (problems.Count == 0 && document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return (JsonObject)JsonNode.Parse(json)!;

@@ -47,7 +47,14 @@ internal static class RecipeOverride
 
             if (i == keys.Length - 1)
             {
-                Set(root, parent, path, keys[i], Value(text[(equals + 1)..].Trim(), next), problems);
+                string given = text[(equals + 1)..].Trim();
+                int before = problems.Count;
+                CheckReadable(given, next, path, problems);
+                if (problems.Count == before)
+                {
+                    Set(root, parent, path, keys[i], Value(given, next), problems);
+                }
+
                 return;
             }
 
@@ -109,6 +116,26 @@ internal static class RecipeOverride
         else
         {
             problems.Add($"--set {path}: the recipe has no such item to set.");
+        }
+    }
+
+    /// <summary>What System.Text.Json would only trip over later, without saying where.</summary>
+    private static void CheckReadable(string text, Type type, string path, List<string> problems)
+    {
+        bool isJson = type == typeof(string) ? text.StartsWith('"') : text is ['{' or '[' or '"', ..];
+        if (!isJson)
+        {
+            return;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            RecipeShape.CheckReadable(document.RootElement, $"--set {path}", path, problems);
+        }
+        catch (JsonException)
+        {
+            // no JSON: the check of the shape names the key and what it takes
         }
     }
 

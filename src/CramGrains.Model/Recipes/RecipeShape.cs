@@ -8,6 +8,8 @@ namespace CramGrains.Model.Recipes;
 /// <summary>Checks JSON against the shape of the recipe records: unknown, missing, duplicate and null keys, and kinds of value, by name.</summary>
 internal static class RecipeShape
 {
+    private const string HalfAPair = "holds half of a surrogate pair, which is no text. Write the whole character or leave it out.";
+
     /// <summary>The keys of a record in declaration order, as they stand in JSON.</summary>
     public static IReadOnlyDictionary<string, ParameterInfo> Keys(Type record) =>
         record.GetConstructors()[0].GetParameters().ToDictionary(parameter => JsonNamingPolicy.SnakeCaseLower.ConvertName(parameter.Name!));
@@ -29,28 +31,38 @@ internal static class RecipeShape
         return distance <= Math.Max(2, key.Length / 4) ? $"Did you mean '{near}'?" : $"Known keys: {string.Join(", ", Keys(record).Keys)}.";
     }
 
-    /// <summary>Adds a problem for every key that stands twice in one object.</summary>
-    public static void CheckDuplicates(JsonElement element, string origin, string path, List<string> problems)
+    /// <summary>Adds a problem for what JSON's grammar lets pass and its readers trip over: a key that stands twice in one object, and half of a surrogate pair.</summary>
+    public static void CheckReadable(JsonElement element, string origin, string path, List<string> problems)
     {
         if (element.ValueKind == JsonValueKind.Object)
         {
             var seen = new HashSet<string>();
             foreach (var property in element.EnumerateObject())
             {
-                string name = Join(path, property.Name);
-                if (!seen.Add(property.Name))
+                if (Read(() => property.Name) is not { } key)
+                {
+                    problems.Add($"{origin}: a key{(path.Length == 0 ? "" : $" of {path}")} {HalfAPair}");
+                    continue;
+                }
+
+                string name = Join(path, key);
+                if (!seen.Add(key))
                 {
                     problems.Add($"{origin}: {name} is given more than once. Keep one of them.");
                 }
 
-                CheckDuplicates(property.Value, origin, name, problems);
+                CheckReadable(property.Value, origin, name, problems);
             }
+        }
+        else if (element.ValueKind == JsonValueKind.String && Read(element.GetString) is null)
+        {
+            problems.Add($"{origin}: {path} {HalfAPair}");
         }
         else if (element.ValueKind == JsonValueKind.Array)
         {
             foreach (var (index, item) in element.EnumerateArray().Index())
             {
-                CheckDuplicates(item, origin, Join(path, $"{index}"), problems);
+                CheckReadable(item, origin, Join(path, $"{index}"), problems);
             }
         }
     }
@@ -127,6 +139,19 @@ internal static class RecipeShape
             {
                 problems.Add($"{origin}: {Join(path, key)} is missing. It has no default; add it.");
             }
+        }
+    }
+
+    /// <summary>A string of a document; null where an escape names half of a surrogate pair.</summary>
+    private static string? Read(Func<string?> text)
+    {
+        try
+        {
+            return text();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
         }
     }
 

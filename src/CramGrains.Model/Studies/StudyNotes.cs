@@ -38,6 +38,12 @@ internal static class StudyNotes
             yield return $"{cell.Cell.Name} diverged: {cell.Failure}";
         }
 
+        foreach (var result in glue.Where(result => result.Failure is not null))
+        {
+            string choosing = result.Choice ? $", choosing {result.Setting}" : "";
+            yield return $"{result.Cell.Name}, {Evaluation.GlueTask.Of(result.Task).Id} seed {result.Seed}{choosing}, diverged and counts as 0: {result.Failure}";
+        }
+
         if (study.Glue is { } tuned && glue.Any(result => !result.Choice))
         {
             yield return "GLUE: dev sets, headline metric of each task in percent, median over fine-tunings ± standard deviation; the mean is that of the medians. One setting for all tasks "

@@ -12,7 +12,7 @@ namespace CramGrains.Model.Studies;
 /// <param name="Diverged">Seeds without a final loss.</param>
 /// <param name="Tokens">Median of training tokens.</param>
 /// <param name="Updates">Median of optimizer steps.</param>
-/// <param name="TokensPerSecond">Median of tokens per training second.</param>
+/// <param name="TokensPerSecond">Median of tokens per training second, of the seeds that have any; 0 where none has.</param>
 /// <param name="Glue">Headline metric of each task over all fine-tunings, fractions; empty where none is done.</param>
 /// <param name="GlueMean">Mean over the tasks of their medians; null unless every task is there.</param>
 /// <param name="GlueMeans">The mean over the tasks of each fine-tuning seed; null unless one has every task.</param>
@@ -108,7 +108,7 @@ public sealed record StudySummary(
             label, without, budget, [.. results.Select(result => result.Cell.Seed).Order()], Spread.Of(results.Select(result => result.HeldOutFinal).OfType<double>()),
             results.Count(result => result.HeldOutFinal is null), Spread.Of(results.Select(result => (double)result.Tokens))!.Median,
             Spread.Of(results.Select(result => (double)result.Updates))!.Median,
-            Spread.Of(results.Select(result => result.Seconds > 0 ? result.Tokens / result.Seconds : 0))!.Median,
+            Spread.Of(results.Where(result => result.Seconds > 0).Select(result => result.Tokens / result.Seconds))?.Median ?? 0,
             tasks, complete ? tasks.Average(task => task.Scores.Median) : null, Spread.Of(means));
     }
 

@@ -14,8 +14,7 @@ internal sealed class GlueOffers
     /// <summary>Offers a task's files; null when the folder lacks one of them.</summary>
     public ArtefactManifest? Offer(string folder, GlueTaskName task)
     {
-        IReadOnlyList<string> files = GlueFiles.Files(task);
-        if (!files.All(file => File.Exists(Path.Combine(folder, file))))
+        if (GlueFiles.Files(folder, task) is not { } files)
         {
             return null;
         }

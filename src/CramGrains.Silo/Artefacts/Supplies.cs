@@ -58,7 +58,7 @@ internal sealed class Supplies(IGrainFactory grains, IMachines machines, CorpusC
     {
         var task = Enum.Parse<GlueTaskName>((assignment.GlueTask ?? "").Replace("-", "", StringComparison.Ordinal), ignoreCase: true);
         string folder = assignment.GlueFolder ?? throw new ArtefactException("a fine-tuning needs a folder with GLUE");
-        if (Evaluation.GlueFiles.Files(task).All(file => File.Exists(Path.Combine(folder, file))))
+        if (Evaluation.GlueFiles.Files(folder, task) is not null)
         {
             return folder;
         }

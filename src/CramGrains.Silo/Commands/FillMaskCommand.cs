@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using CramGrains.Model.Evaluation;
+using CramGrains.Model.Export;
 using CramGrains.Model.Recipes;
 
 namespace CramGrains.Silo.Commands;
@@ -27,6 +28,13 @@ internal static class FillMaskCommand
         {
             var place = LocalDevice.Choose(parsed.GetValue(device));
             using var pretrained = PretrainedModel.Open(parsed.GetRequiredValue(model), parsed.GetValue(home), parsed.GetValue(vocabulary));
+            if (!pretrained.FillsMasks)
+            {
+                throw new ExportException(
+                    $"{parsed.GetValue(model)}: holds no masked-language-model head (cls.predictions of BERT, lm_head of RoBERTa), so it cannot fill masks. "
+                    + "Name a folder that was saved with it, as BertForMaskedLM and RobertaForMaskedLM are.");
+            }
+
             using var bert = pretrained.Build(place);
             foreach (string text in parsed.GetRequiredValue(texts))
             {

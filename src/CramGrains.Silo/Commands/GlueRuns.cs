@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using CramGrains.Model.Evaluation;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
@@ -20,6 +22,7 @@ internal sealed class GlueRuns
     private readonly bool _foundOnly;
     private readonly Action<string> _say;
     private readonly CancellationToken _stop;
+    private readonly Dictionary<string, string> _taken = []; // folders of results with the identity of whose they are
 
     /// <param name="recipe">The one setting.</param>
     /// <param name="glueFolder">The GLUE files.</param>
@@ -51,9 +54,15 @@ internal sealed class GlueRuns
     public IReadOnlyList<GlueTaskName> Tasks { get; }
 
     /// <summary>Runs everything and gathers one column a model, then one a baseline.</summary>
+    /// <exception cref="ArgumentException">Fine-tuned models are to be kept and there is no place for one.</exception>
     public IReadOnlyList<GlueResults> Evaluate(IReadOnlyList<PretrainedModel> models, IReadOnlyList<string> baselines)
     {
-        var columns = models.Select(Column).ToList();
+        if (_keep && _resultsFolder is null && models.FirstOrDefault(model => model.RunFolder is null) is { } homeless)
+        {
+            throw new ArgumentException($"--keep: {homeless.Folder} is no run beside which a fine-tuned model could be kept. Give --results DIR too, or leave --keep out.");
+        }
+
+        var columns = models.Select(model => Column(model, alone: models.Count(other => other.Encoder.Name == model.Encoder.Name) == 1)).ToList();
         if (baselines.Contains(Untrained))
         {
             columns.Add(UntrainedColumn(models[0]));
@@ -81,8 +90,8 @@ internal sealed class GlueRuns
     {
         string what = $"{column.Encoder.Name}, {data.Task.Id} seed {seed}";
         string? kept = _keep && seed == column.FirstSeed && column.KeepIn is { } folder ? Path.Combine(folder, data.Task.Id) : null;
-        bool there = kept is null || File.Exists(Path.Combine(kept, FineTunedFolder.DescriptionFile));
-        if (there && column.ResultsIn is { } results && GlueResultFolder.Find(results, column.Encoder.Identity, _recipe, data, seed) is { } found)
+        if (column.ResultsIn is { } results && GlueResultFolder.Find(results, column.Encoder.Identity, _recipe, data, seed) is { } found
+            && (kept is null || FineTunedFolder.IsOf(kept, _recipe, found)))
         {
             column.Add(found);
             _say($"{what}: {Show(found)} (found)");
@@ -119,19 +128,31 @@ internal sealed class GlueRuns
         }, _stop);
     }
 
-    private GlueColumn Column(PretrainedModel model)
+    private GlueColumn Column(PretrainedModel model, bool alone)
     {
-        string? own = _resultsFolder is null ? null : Path.Combine(_resultsFolder, FolderName(model.Encoder.Name));
+        string? own = _resultsFolder is null ? null : OwnFolder(model.Encoder);
         return new(
-            model.Encoder, model.Recipe?.Seed ?? 0, own ?? (model.RunFolder is { } run ? GlueResultFolder.OfRun(run) : null),
+            alone ? model.Encoder : model.Encoder with { Name = $"{model.Encoder.Name} ({Path.GetFileName(model.Folder.TrimEnd(Path.DirectorySeparatorChar))})" }, model.Recipe?.Seed ?? 0, own ?? (model.RunFolder is { } run ? GlueResultFolder.OfRun(run) : null),
             own is not null ? Path.Combine(own, "fine-tuned") : model.RunFolder is { } folder ? Path.Combine(folder, "fine-tuned") : null);
     }
 
     private GlueColumn UntrainedColumn(PretrainedModel model)
     {
-        string? own = _resultsFolder is not null ? Path.Combine(_resultsFolder, Untrained) : model.RunFolder is { } run ? Path.Combine(run, "glue-untrained") : null;
-        return new(model.Encoder with { Name = Untrained, Weights = null, Identity = $"{Untrained} {model.Encoder.Architecture}" }, model.Recipe?.Seed ?? 0, own, null);
+        var untrained = model.Encoder with { Name = Untrained, Weights = null, Identity = $"{Untrained} {model.Encoder.Architecture} {Digest(string.Join('\n', model.Vocabulary))}" };
+        string? own = _resultsFolder is not null ? OwnFolder(untrained) : model.RunFolder is { } run ? Path.Combine(run, "glue-untrained") : null;
+        return new(untrained, model.Recipe?.Seed ?? 0, own, null);
     }
+
+    /// <summary>A model's folder in the one of all results: by its name, and by its weights too where that holds another's, as of a run with the same recipe.</summary>
+    private string OwnFolder(PretrainedEncoder encoder)
+    {
+        string byName = Path.Combine(_resultsFolder!, FolderName(encoder.Name));
+        return !GlueResultFolder.HoldsOthers(byName, encoder.Identity) && (_taken.TryAdd(byName, encoder.Identity) || _taken[byName] == encoder.Identity)
+            ? byName
+            : $"{byName}-{Digest(encoder.Identity)[..12]}";
+    }
+
+    private static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     private static string FolderName(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
 

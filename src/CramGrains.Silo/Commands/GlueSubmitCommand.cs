@@ -30,6 +30,12 @@ internal static class GlueSubmitCommand
                 throw new ArgumentException($"--majority must name tasks ({string.Join(", ", GlueTask.All.Select(task => task.Id))}), got '{unknown}'.");
             }
 
+            string zip = parsed.GetRequiredValue(output);
+            if (Directory.Exists(zip) || Path.GetFileName(zip).Length == 0)
+            {
+                throw new ArgumentException($"{zip}: is a folder. Name the zip to write, such as submission.zip.");
+            }
+
             var tests = ReadTests(folder); // before hours of training, not after
             var place = LocalDevice.Choose(parsed.GetValue(device));
             using var pretrained = PretrainedModel.Open(parsed.GetRequiredValue(model), parsed.GetValue(home));
@@ -53,8 +59,8 @@ internal static class GlueSubmitCommand
                     }, stop);
                 }
             });
-            GlueSubmission.Write(parsed.GetRequiredValue(output), predictions);
-            Console.WriteLine($"{parsed.GetRequiredValue(output)}: {predictions.Count} files, {predictions.Values.Sum(labels => labels.Count):N0} predictions");
+            GlueSubmission.Write(zip, predictions);
+            Console.WriteLine($"{zip}: {predictions.Count} files, {predictions.Values.Sum(labels => labels.Count):N0} predictions");
             return CommandLineRun.Done;
         });
         return command;

@@ -28,6 +28,9 @@ internal sealed class PretrainedModel : IDisposable
     /// <summary>Tokens that an input may have.</summary>
     public int MaximumLength { get; }
 
+    /// <summary>The folder that was named.</summary>
+    public required string Folder { get; init; }
+
     /// <summary>The run's recipe; null for a model from elsewhere.</summary>
     public Recipe? Recipe { get; private init; }
 
@@ -37,6 +40,9 @@ internal sealed class PretrainedModel : IDisposable
     /// <summary>Whether it saw [CLS] at the start of its rows in pretraining.</summary>
     public bool StartsWithClassify { get; private init; }
 
+    /// <summary>Whether it has a masked-language-model head.</summary>
+    public bool FillsMasks { get; private init; } = true;
+
     /// <summary>Opens it; the caller disposes it.</summary>
     /// <param name="source">A folder, or a run's id with its home.</param>
     /// <param name="home">Home folder of the silo that ran it.</param>
@@ -45,7 +51,7 @@ internal sealed class PretrainedModel : IDisposable
     public static PretrainedModel Open(string source, string? home = null, string? vocabularyFile = null)
     {
         bool hub = File.Exists(Path.Combine(source, "config.json")) || File.Exists(Path.Combine(source, "model_config.json"));
-        return hub && !RunCheckpoint.IsAt(source) ? OfFolder(Path.GetFullPath(source)) : OfRun(RunCheckpoint.Open(source, home, vocabularyFile));
+        return hub && !RunCheckpoint.IsAt(source) ? OfFolder(Path.GetFullPath(source)) : OfRun(RunCheckpoint.Open(source, home, vocabularyFile), RunCheckpoint.FolderOf(source, home));
     }
 
     /// <summary>The whole model in evaluation mode; the caller disposes it.</summary>
@@ -84,11 +90,13 @@ internal sealed class PretrainedModel : IDisposable
             new(Path.GetFileName(folder.TrimEnd(Path.DirectorySeparatorChar)), imported.Architecture, imported.Weights, imported.Encoder, imported.PairSeparators, identity),
             imported.Vocabulary, imported.MaximumLength)
         {
-            StartsWithClassify = imported.Kind is "BERT" or "RoBERTa",
+            Folder = folder,
+            StartsWithClassify = imported.StartsWithClassify,
+            FillsMasks = imported.FillsMasks,
         };
     }
 
-    private static PretrainedModel OfRun(RunCheckpoint run)
+    private static PretrainedModel OfRun(RunCheckpoint run, string folder)
     {
         try
         {
@@ -97,6 +105,7 @@ internal sealed class PretrainedModel : IDisposable
             int maximumLength = state.Weights.TryGetValue("positions.weight", out var table) ? (int)table.shape[0] : Math.Max(recipe.Corpus.SequenceLength, 512);
             return new(run, new(recipe.Name, recipe.Architecture, state.Weights, encoder, Identity: IdentityOf(state.Manifest)), run.Vocabulary, maximumLength)
             {
+                Folder = folder,
                 Recipe = recipe,
                 RunFolder = run.RunFolder,
                 StartsWithClassify = recipe.Corpus.StartsWithClassify,

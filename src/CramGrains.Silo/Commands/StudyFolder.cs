@@ -19,9 +19,7 @@ internal sealed class StudyFolder(string root)
 {
     private const string AboutFile = "about.json", ResultFile = "result.json", RecipeFile = "recipe.json", LockFolder = "locks";
     private const int Version = 1;
-
-    // A piece's name is that of several folders, and file systems take 255 bytes for one.
-    private const int LongestLockName = 200;
+    private const int LongestName = 255; // bytes, of every common file system; a setting of many overrides is longer
 
     /// <summary>The study's folder.</summary>
     public string Root => root;
@@ -55,7 +53,7 @@ internal sealed class StudyFolder(string root)
     }
 
     /// <summary>The folder of a piece.</summary>
-    public string Of(string piece) => Path.Combine([root, .. piece.Split('/')]);
+    public string Of(string piece) => Path.Combine([root, .. piece.Split('/').Select(part => Fit(part, LongestName))]);
 
     /// <summary>What a finished piece gave; null when it is not finished.</summary>
     /// <param name="piece">Its name, with '/' between folders.</param>
@@ -93,13 +91,9 @@ internal sealed class StudyFolder(string root)
 
     private FileStream? TryLock(string name)
     {
+        const string Ending = ".lock";
         string file = string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or '=' ? c : '+'));
-        if (file.Length > LongestLockName)
-        {
-            file = file[..(LongestLockName - 17)] + "+" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..16];
-        }
-
-        string path = Path.Combine(root, LockFolder, file + ".lock");
+        string path = Path.Combine(root, LockFolder, Fit(file, LongestName - Ending.Length) + Ending);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         try
         {
@@ -109,6 +103,14 @@ internal sealed class StudyFolder(string root)
         {
             return null;
         }
+    }
+
+    /// <summary>A name that a file system takes: of one too long the beginning, and a digest that tells it from its like. All its characters are ASCII.</summary>
+    private static string Fit(string name, int longest)
+    {
+        const int Digits = 16;
+        return name.Length <= longest ? name
+            : $"{name[..(longest - Digits - 1)]}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..Digits]}";
     }
 
     private void RequireBegun(string piece, IReadOnlyDictionary<string, string> about, Recipe? recipe)

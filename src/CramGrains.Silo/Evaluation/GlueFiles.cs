@@ -26,7 +26,7 @@ internal static class GlueFiles
         var absent = new List<string>();
         foreach (GlueTaskName task in wanted)
         {
-            IReadOnlyList<string> missing = [.. Files(task).Where(f => !File.Exists(Path.Combine(folder, f)))];
+            IReadOnlyList<string> missing = [.. Look(folder, task).Where(file => file.There is null).Select(file => file.Official)];
             if (missing.Count == 0)
             {
                 tasks.Add(Words.Of(task));
@@ -59,18 +59,17 @@ internal static class GlueFiles
         return problems;
     }
 
-    /// <summary>What a task reads, relative to the folder.</summary>
-    internal static IReadOnlyList<string> Files(GlueTaskName task) => task switch
+    /// <summary>What a task reads as it stands in a folder, relative to that, whatever its case; null where a file is missing.</summary>
+    internal static IReadOnlyList<string>? Files(string folder, GlueTaskName task)
     {
-        GlueTaskName.Cola => ["CoLA/train.tsv", "CoLA/dev.tsv"],
-        GlueTaskName.Sst2 => ["SST-2/train.tsv", "SST-2/dev.tsv"],
-        GlueTaskName.Mrpc => ["MRPC/train.tsv", "MRPC/dev.tsv"],
-        GlueTaskName.Stsb => ["STS-B/train.tsv", "STS-B/dev.tsv"],
-        GlueTaskName.Qqp => ["QQP/train.tsv", "QQP/dev.tsv"],
-        GlueTaskName.Mnli => ["MNLI/train.tsv", "MNLI/dev_matched.tsv", "MNLI/dev_mismatched.tsv"],
-        GlueTaskName.Qnli => ["QNLI/train.tsv", "QNLI/dev.tsv"],
-        GlueTaskName.Rte => ["RTE/train.tsv", "RTE/dev.tsv"],
-        GlueTaskName.Wnli => ["WNLI/train.tsv", "WNLI/dev.tsv"],
-        _ => throw new ArgumentOutOfRangeException(nameof(task), task, "unknown task"),
-    };
+        string?[] found = [.. Look(folder, task).Select(file => file.There)];
+        return found.Contains(null) ? null : [.. found.Select(path => Path.GetRelativePath(folder, path!))];
+    }
+
+    /// <summary>A task's files by their official names, with the paths of those that are there.</summary>
+    private static IEnumerable<(string Official, string? There)> Look(string folder, GlueTaskName task)
+    {
+        var description = GlueTask.Of(task);
+        return description.Evaluations.Prepend(description.Train).Select(file => ($"{description.Folder}/{file.FileName}", GlueReader.Find(folder, description, file)));
+    }
 }

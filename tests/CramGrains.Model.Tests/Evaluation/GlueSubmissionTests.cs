@@ -28,6 +28,14 @@ public sealed class GlueSubmissionTests : IDisposable
     }
 
     [Fact]
+    public void Write_FolderThatIsNotThereYet_IsMade()
+    {
+        string zip = Path.Combine(_folder, "to", "come", "submission.zip");
+        GlueSubmission.Write(zip, Predictions());
+        Assert.Empty(GlueSubmission.Check(zip));
+    }
+
+    [Fact]
     public void Write_WrongPredictions_ListsEveryProblemAndWritesNothing()
     {
         var predictions = Predictions();

@@ -15,6 +15,17 @@ public sealed class GlueTableTests
     }
 
     [Fact]
+    public void Markdown_ModelsOfUnequalSeeds_SaysHowManyEachHas()
+    {
+        string table = GlueTable.Markdown([Model("ours", [0.50, 0.60, 0.40]), Model("theirs", [0.3, 0.4]), new("majority", [new(new("cola", GlueMetric.Mcc, 0, false), null)])]);
+        Assert.Contains("| cola | mcc | 50.0 ± 10.0 (40.0 to 60.0) | 35.0 ± 7.1 (30.0 to 40.0), 2 seeds | 0.0 |", table, StringComparison.Ordinal);
+        Assert.Contains("median of 3 seeds", table, StringComparison.Ordinal);
+
+        table = GlueTable.Markdown([Model("ours", [0.50, 0.60, 0.40]), Model("theirs", [0.3])]);
+        Assert.Contains("| 30.0, 1 seed |", table, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Markdown_TaskNotRun_LeavesAveragesOutAndNamesIt()
     {
         string table = GlueTable.Markdown([Model("ours", [0.5])]);

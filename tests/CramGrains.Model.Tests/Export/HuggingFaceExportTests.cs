@@ -54,6 +54,70 @@ public sealed class HuggingFaceExportTests : IDisposable
         Assert.All(ExportKinds.Texts, text => Assert.Equal(encoder.Encode(text), imported.Encoder.Encode(text)));
     }
 
+    [Theory]
+    [InlineData("bert", RowPacking.Framed, true)]
+    [InlineData("bert", RowPacking.Continuous, false)]
+    [InlineData("crammed", RowPacking.Framed, true)]
+    [InlineData("crammed", RowPacking.Continuous, false)]
+    [InlineData("bert", null, true)] // of unknown rows: as BERT's own begin
+    [InlineData("crammed", null, false)]
+    public void Write_ThenRead_KnowsHowRowsBegan(string kind, RowPacking? packing, bool expected)
+    {
+        string folder = Path.Combine(_temporary.Path, kind);
+        var recipe = TestRecipes.Tiny();
+        using var model = ExportKinds.Model(ExportKinds.All[kind].Shape);
+        var export = ExportKinds.ToExport(ExportKinds.All[kind].Shape, model);
+        HuggingFaceExport.Write(folder, packing is { } rows ? export with { Card = export.Card with { Recipe = recipe with { Corpus = recipe.Corpus with { Packing = rows } } } } : export);
+        using var imported = HuggingFaceImport.Read(folder);
+        Assert.Equal(expected, imported.StartsWithClassify);
+    }
+
+    [Theory]
+    [InlineData("\"continuing_subword_prefix\": \"##\"", "\"continuing_subword_prefix\": \"@@\"", "model.continuing_subword_prefix must be ##, got @@.")]
+    [InlineData("\"max_input_chars_per_word\": 100", "\"max_input_chars_per_word\": 5", "model.max_input_chars_per_word must be 100, got 5.")]
+    public void Read_TokenizerThatCutsWordsOtherwise_IsRefused(string old, string changed, string expected)
+    {
+        string folder = Export("crammed"), tokenizer = Path.Combine(folder, "tokenizer.json"), text = File.ReadAllText(tokenizer);
+        Assert.Contains(old, text, StringComparison.Ordinal);
+        File.WriteAllText(tokenizer, text.Replace(old, changed, StringComparison.Ordinal));
+        Assert.Equal($"{tokenizer}: {expected}", Assert.Throws<ExportException>(() => HuggingFaceImport.Read(folder)).Message);
+    }
+
+    [Theory]
+    [InlineData("bert", "3")]
+    [InlineData("bert", "0")]
+    [InlineData("crammed", "-4")]
+    public void Read_HeadsThatDoNotDivideTheHiddenSize_AreNamed(string kind, string heads)
+    {
+        string folder = Export(kind), config = Path.Combine(folder, "config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"num_attention_heads\": 4", $"\"num_attention_heads\": {heads}", StringComparison.Ordinal));
+        Assert.Equal($"{config}: num_attention_heads must be a divisor of the hidden size (32), got {heads}.", Assert.Throws<ExportException>(() => HuggingFaceImport.Read(folder)).Message);
+    }
+
+    [Theory]
+    [InlineData("\"the\": ", "\"the\": \"x\" ,\"more\": ")]
+    [InlineData("\"added_tokens\": [", "\"added_tokens\": [ \"x\", ")]
+    [InlineData("\"pre_tokenizer\": {", "\"pre_tokenizer\": [1], \"other\": {")]
+    public void Read_TokenizerOfAnotherForm_IsNamed(string old, string changed)
+    {
+        string folder = Export("crammed"), tokenizer = Path.Combine(folder, "tokenizer.json"), text = File.ReadAllText(tokenizer);
+        Assert.Contains(old, text, StringComparison.Ordinal);
+        File.WriteAllText(tokenizer, text.Replace(old, changed, StringComparison.Ordinal));
+        Assert.StartsWith($"{tokenizer}: not of the form that Hugging Face's tokenizers write: ", Assert.Throws<ExportException>(() => HuggingFaceImport.Read(folder)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_VocabularyTextWithAnEntryTwice_NamesBothLines()
+    {
+        string folder = Export("bert"), vocabulary = Path.Combine(folder, "vocab.txt");
+        File.Delete(Path.Combine(folder, "tokenizer.json"));
+        File.AppendAllText(vocabulary, "the\n");
+        int first = ExportKinds.Vocabulary.Index().First(entry => entry.Item == "the").Index + 1;
+        Assert.Equal(
+            $"{vocabulary}: holds 'the' twice, in lines {first} and {ExportKinds.Vocabulary.Count + 1}. Copy the tokenizer's files again.",
+            Assert.Throws<ExportException>(() => HuggingFaceImport.Read(folder)).Message);
+    }
+
     [Fact]
     public void Write_Bert_HasTheNamesAndShapesOfBertForMaskedLM()
     {

@@ -94,6 +94,16 @@ public sealed class RecipeLoaderTests
         Assert.Equal(["x.json: training.mask_fraction is given more than once. Keep one of them."], RecipeLoader.Load(twice, "x.json", []).Problems);
     }
 
+    [Theory]
+    [InlineData("\"name\": \"tiny\"", "\"name\": \"tiny\\ud800\"", "x.json: name holds half of a surrogate pair, which is no text. Write the whole character or leave it out.")]
+    [InlineData("\"kind\": \"triangle2\"", "\"kind\": \"\\udc00\"", "x.json: training.schedule.kind holds half of a surrogate pair, which is no text. Write the whole character or leave it out.")]
+    [InlineData("\"keep\":", "\"k\\ud83deep\":", "x.json: a key of checkpoints holds half of a surrogate pair, which is no text. Write the whole character or leave it out.")]
+    public void Load_HalfASurrogatePair_IsNamed(string old, string changed, string expected)
+    {
+        Assert.Contains(old, Tiny, StringComparison.Ordinal);
+        Assert.Equal([expected], RecipeLoader.Load(Tiny.Replace(old, changed, StringComparison.Ordinal), "x.json", []).Problems);
+    }
+
     [Fact]
     public void Load_SeveralProblems_ListsThemAll()
     {
@@ -155,6 +165,12 @@ public sealed class RecipeLoaderTests
     [InlineData("training.mask_fraction", "--set training.mask_fraction: expected key.path=value, for example --set training.mask_fraction=0.15.")]
     [InlineData("corpus.sources.3.weight=2", "--set corpus.sources.3.weight: the recipe has no corpus.sources.3 to set a key of.")]
     [InlineData("seed.more=1", "--set seed.more: seed.more is not a known key.")]
+    [InlineData(
+        "corpus.near_duplicates={\"similarity\":0.9,\"similarity\":0.8}",
+        "--set corpus.near_duplicates: corpus.near_duplicates.similarity is given more than once. Keep one of them.")]
+    [InlineData(
+        "corpus.sources=[{\"kind\":\"text\",\"path\":\"a\",\"path\":\"b\"}]", "--set corpus.sources: corpus.sources.0.path is given more than once. Keep one of them.")]
+    [InlineData("description=\"\\ud800\"", "--set description: description holds half of a surrogate pair, which is no text. Write the whole character or leave it out.")]
     [InlineData("training.mask_fraction=half", "x.json: training.mask_fraction must be a number, got \"half\".")]
     public void Load_WrongOverride_IsNamed(string text, string expected) => Assert.Equal([expected], RecipeLoader.Load(Tiny, "x.json", [text]).Problems);
 

@@ -42,6 +42,24 @@ public sealed class StudySummaryTests
     }
 
     [Fact]
+    public void Of_SeedThatDivergedBeforeItsFirstMeasurement_HasNoSpeed()
+    {
+        // Nothing was charged to it: its speed is not known, and is no zero in the others' median.
+        var diverged = Results.Of("plain", "2m", 1, null) with { Tokens = 0, Seconds = 0, Updates = 3, Curve = [new(0, 0, 0, 10)] };
+        var row = StudySummary.Of(Results.Definition, [Results.Of("plain", "2m", 0, 4.0), diverged], []).Rows.Single();
+        Assert.Equal(100_000, row.TokensPerSecond);
+    }
+
+    [Fact]
+    public void Of_FineTuningThatDiverged_IsNamedAndSaidToCountAsZero()
+    {
+        var diverged = Results.Glue("modern", GlueTaskName.Cola, 1, 0) with { Scores = [], Failure = "Fine-tuning 'cola': the loss is NaN at step 7." };
+        var summary = StudySummary.Of(Results.Definition, Cells, [.. Glue.Where(result => (result.Cell.Variant, result.Task, result.Seed) != ("modern", GlueTaskName.Cola, 1)), diverged]);
+        Assert.Equal(1, summary.Rows.Single(row => row is { Label: "modern", Budget: "8m" }).Glue[0].Diverged);
+        Assert.Contains("modern@8m#0, cola seed 1, diverged and counts as 0: Fine-tuning 'cola': the loss is NaN at step 7.", summary.Notes);
+    }
+
+    [Fact]
     public void Of_VariantAgainstTheFirst_IsItsDifferenceInNatsAndPoints()
     {
         Assert.Equal(["2m", "8m"], Summary.Differences.Select(difference => difference.Budget));

@@ -1,6 +1,12 @@
 using System.Globalization;
+using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Evaluation;
+using CramGrains.Model.Export;
+using CramGrains.Model.Modules;
+using CramGrains.Model.Recipes;
+using CramGrains.Model.Text;
 using CramGrains.Silo.Commands;
+using static TorchSharp.torch;
 
 namespace CramGrains.Silo.Tests.Commands;
 
@@ -125,6 +131,93 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     }
 
     [Fact]
+    public void FillMask_ExportOfARunWithFramedRows_AnswersAsTheRun()
+    {
+        string run = Path.Combine(_folder, "framed"), exported = Path.Combine(_folder, "exported");
+        Assert.Equal(0, trained.Pretrain(run, "corpus.packing=framed").Code);
+        Assert.Equal(0, TrainedRun.Call(ExportCommand.Run, run, exported).Code);
+        string[] question = ["the story was [MASK]", "--device", "cpu", "--json"];
+        Assert.Equal(TrainedRun.Call(FillMaskCommand.Run, [run, .. question]).Output, TrainedRun.Call(FillMaskCommand.Run, [exported, .. question]).Output);
+    }
+
+    [Fact]
+    public void Glue_TwoRunsOfOneRecipe_AreToldApartAndKeptApart()
+    {
+        string other = Path.Combine(_folder, "other");
+        Assert.Equal(0, trained.Pretrain(other, "training.optimizer.learning_rate=0.002").Code);
+        string[] settings = ["--glue", trained.Glue, "--seeds", "1", "--device", "cpu", "--results", Path.Combine(_folder, "results"), "--set", "epochs=1", "--set", "maximum_train_examples=16"];
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [trained.Run, .. settings]).Code);
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [other, .. settings]).Code);
+        Assert.Equal(2, Directory.GetDirectories(Path.Combine(_folder, "results")).Length);
+        var both = TrainedRun.Call(GlueCommand.Run, [other, trained.Run, .. settings, "--found-only"]);
+        Assert.True(both.Code == 0, both.Error);
+        Assert.Contains("| task | metric | quickstart (other) | quickstart (run) |", both.Output, StringComparison.Ordinal);
+        Assert.Equal(2, both.Error.Split("(found)").Length - 1);
+    }
+
+    [Fact]
+    public void Glue_KeepWithoutAPlaceToKeepIn_IsRefusedBeforeAnyTraining()
+    {
+        string exported = Path.Combine(_folder, "exported");
+        Assert.Equal(0, TrainedRun.Call(ExportCommand.Run, trained.Run, exported).Code);
+        string[] arguments = [exported, "--glue", trained.Glue, "--tasks", "cola", "--seeds", "1", "--keep", "--device", "cpu", "--set", "epochs=1", "--set", "maximum_train_examples=16"];
+        var refused = TrainedRun.Call(GlueCommand.Run, arguments);
+        Assert.Equal((2, $"--keep: {exported} is no run beside which a fine-tuned model could be kept. Give --results DIR too, or leave --keep out.\n"), (refused.Code, refused.Error));
+        string results = Path.Combine(_folder, "results");
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [.. arguments, "--results", results]).Code);
+        Assert.True(File.Exists(Path.Combine(results, "exported", "fine-tuned", "cola", FineTunedFolder.DescriptionFile)));
+    }
+
+    [Fact]
+    public void Glue_KeptModelOfOtherSettings_IsReplacedThoughTheScoresAreThere()
+    {
+        string results = Path.Combine(_folder, "results"), kept = Path.Combine(results, "quickstart", "fine-tuned", "cola", FineTunedFolder.DescriptionFile);
+        string[] arguments = [trained.Run, "--glue", trained.Glue, "--tasks", "cola", "--seeds", "1", "--device", "cpu", "--results", results, "--set", "epochs=1", "--set", "maximum_train_examples=16"];
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [.. arguments, "--set", "dropout=0.25", "--keep"]).Code);
+        Assert.Contains("\"dropout\": 0.25", File.ReadAllText(kept), StringComparison.Ordinal);
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [.. arguments, "--set", "dropout=0.5", "--set", "learning_rate=1e-2"]).Code);
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [.. arguments, "--set", "dropout=0.5", "--set", "learning_rate=1e-2", "--keep"]).Code);
+        Assert.Contains("\"dropout\": 0.5", File.ReadAllText(kept), StringComparison.Ordinal);
+        Assert.Contains("(found)", TrainedRun.Call(GlueCommand.Run, [.. arguments, "--set", "dropout=0.5", "--set", "learning_rate=1e-2", "--keep"]).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Glue_UntrainedModelOfAnotherVocabulary_IsNotTakenForThisOnes()
+    {
+        string other = Path.Combine(_folder, "other");
+        Assert.Equal(0, trained.Pretrain(other, "corpus.vocabulary_size=60").Code);
+        string[] settings =
+        [
+            "--glue", trained.Glue, "--seeds", "1", "--baseline", "untrained", "--device", "cpu", "--results", Path.Combine(_folder, "results"), "--set", "epochs=1", "--set", "maximum_train_examples=16",
+        ];
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, [trained.Run, .. settings]).Code);
+        var second = TrainedRun.Call(GlueCommand.Run, [other, .. settings]);
+        Assert.True(second.Code == 0, second.Error);
+        Assert.DoesNotContain("(found)", second.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FillMask_BertWithoutItsHead_IsRefused()
+    {
+        string folder = Path.Combine(_folder, "bert"), weights = Path.Combine(folder, "model.safetensors");
+        var shape = new ArchitectureRecipe(
+            1, 16, 2, 32, FeedForwardKind.Gelu, NormPlacement.Post, Positions: PositionKind.Learned, AttentionBias: true, FeedForwardBias: true, FinalNorm: false, HeadTransform: true, DecoderBias: true);
+        string[] vocabulary = [.. SpecialTokens.Names, "the", "story", "was"];
+        using (var model = new CrammedBert(shape, vocabulary.Length, 16))
+        {
+            HuggingFaceExport.Write(folder, new(
+                shape, vocabulary, TextNormalizerKind.Bert, 16, model.named_parameters().ToDictionary(named => named.name, named => (Tensor)named.parameter), FineTuningSettings.Paper, new("bert")));
+        }
+
+        string[] question = [folder, "the story was [MASK]", "--device", "cpu"];
+        Assert.Equal(0, TrainedRun.Call(FillMaskCommand.Run, question).Code);
+        SafeTensors.Write(weights, SafeTensors.Read(weights).Where(tensor => !tensor.Key.StartsWith("cls.", StringComparison.Ordinal)).ToDictionary()); // as BertModel saves it
+        var refused = TrainedRun.Call(FillMaskCommand.Run, question);
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("holds no masked-language-model head", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Schedules_AllOrOneRecipe_AreWrittenAsSvg()
     {
         string file = Path.Combine(_folder, "all.svg");
@@ -167,6 +260,17 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
         Assert.Contains(Path.Combine("CoLA", "test.tsv"), outcome.Error, StringComparison.Ordinal);
         Assert.Contains("no folder 'RTE'", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("the diagnostic set is missing", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("new/")]
+    public void Submit_ToAFolder_IsRefusedBeforeAnyTraining(string named)
+    {
+        string glue = Path.Combine(_folder, "glue"), target = Path.Combine(_folder, named);
+        WriteWholeGlue(glue);
+        var outcome = TrainedRun.Call(GlueCommand.Run, "submit", trained.Run, target, "--glue", glue, "--majority", string.Join(',', GlueTask.All.Select(task => task.Id)), "--device", "cpu");
+        Assert.Equal((2, $"{target}: is a folder. Name the zip to write, such as submission.zip.\n"), (outcome.Code, outcome.Error));
     }
 
     [Fact]

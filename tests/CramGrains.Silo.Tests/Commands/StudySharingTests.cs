@@ -107,19 +107,6 @@ public sealed class StudySharingTests(TrainedRun trained, MiniatureStudy whole) 
         Assert.True(await taken!, "the piece was held for as long as its process waited for the table");
     }
 
-    [Fact]
-    public void Claim_LongNamesThatDifferAtTheirEnd_AreDifferentLocks()
-    {
-        // Each folder's name fits into a file system's 255 bytes, and all of them together do not.
-        string piece = $"cells/{new string('v', 64)}/8m/seed-0/glue-choice/{new string('s', 190)}";
-        var folder = new StudyFolder(Path.Combine(_folder, "long"));
-        folder.Begin($"{piece}/cola-0", new Dictionary<string, string>());
-        using var first = folder.Claim($"{piece}/cola-0");
-        using var second = folder.Claim($"{piece}/cola-1");
-        Assert.True(first is not null && second is not null);
-        Assert.Null(folder.Claim($"{piece}/cola-0"));
-    }
-
     private static void Copy(string from, string to)
     {
         foreach (string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))

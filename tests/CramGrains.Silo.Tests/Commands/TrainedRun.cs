@@ -43,11 +43,15 @@ public sealed class TrainedRun : IDisposable
     public void Dispose() => Directory.Delete(Root, recursive: true);
 
     /// <summary>Trains, or goes on.</summary>
-    internal Outcome Pretrain() => Call(
-        PretrainCommand.Run, Path.Combine(Repository(), "recipes", "quickstart.json"), "--out", Run, "--corpus", Text, "--corpora", Path.Combine(Root, "corpora"), "--glue", Glue,
+    internal Outcome Pretrain() => Pretrain(Run);
+
+    /// <summary>Trains another one, with other settings.</summary>
+    internal Outcome Pretrain(string run, params string[] settings) => Call(
+        PretrainCommand.Run, [Path.Combine(Repository(), "recipes", "quickstart.json"), "--out", run, "--corpus", Text, "--corpora", Path.Combine(Root, "corpora"), "--glue", Glue,
         "--budget", "4096tokens", "--device", "cpu", "--json", "--set", "architecture.layers=1", "--set", "architecture.hidden_size=32", "--set", "architecture.heads=2",
         "--set", "architecture.feed_forward_size=64", "--set", "corpus.vocabulary_size=70", "--set", "corpus.sequence_length=32", "--set", "training.microbatch_size=4", "--set",
-        "training.batch_size=8", "--set", "held_out.rows=8", "--set", "fine_tuning.maximum_length=32", "--set", "fine_tuning.tasks=cola,rte", "--set", "fine_tuning.head_size=16");
+        "training.batch_size=8", "--set", "held_out.rows=8", "--set", "fine_tuning.maximum_length=32", "--set", "fine_tuning.tasks=cola,rte", "--set", "fine_tuning.head_size=16",
+        .. settings.SelectMany(setting => (string[])["--set", setting])]);
 
     /// <summary>Runs a local command with the console captured.</summary>
     internal static Outcome Call(Func<string[], int> command, params string[] arguments)
