@@ -68,6 +68,12 @@ public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHo
         await using var other = new Home();
         Assert.Contains($"port {port} is in use", (await other.CramAsync("up", "--http-port", port)).Expect(2).Errors, StringComparison.Ordinal);
 
+        // Found before the silo has opened its log.
+        Assert.Contains("--http-port must be a port from 0 to 65535, got '99999'", (await other.CramAsync("up", "--http-port", "99999")).Expect(2).Errors, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(other.Folder, "silo-settings.json"), """{ "cram": { "silo": { "Prot": 1 } } }""", TestContext.Current.CancellationToken);
+        Assert.Contains("cram:silo:Prot is no setting", (await other.CramAsync("up")).Expect(2).Errors, StringComparison.Ordinal);
+        File.Delete(Path.Combine(other.Folder, "silo-settings.json"));
+
         var second = await CramProcess.RunSiloAsync(TimeSpan.FromMinutes(4), "serve", "--home", _home.Folder);
         Assert.Contains("in use by another silo", second.Expect(2).Errors, StringComparison.Ordinal);
     }

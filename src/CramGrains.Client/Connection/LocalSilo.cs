@@ -39,7 +39,8 @@ internal static partial class LocalSilo
 
                 if (process.HasExited)
                 {
-                    throw new CommandException(ExitCodes.Usage, $"{FailureIn(log, logStart)} (log: {log})");
+                    // What it says before it opens its log (a wrong setting or option) goes to the pipe.
+                    throw new CommandException(ExitCodes.Usage, $"{FailureIn(log, logStart) ?? Failure(await process.StandardError.ReadToEndAsync(cancellationToken)) ?? "The silo ended before it was ready."} (log: {log})");
                 }
 
                 if (Stopwatch.GetElapsedTime(started) > StartLimit)
@@ -92,18 +93,22 @@ internal static partial class LocalSilo
     }
 
     /// <summary>The silo's own words about why it did not start, from the part of the log that it wrote.</summary>
-    private static string FailureIn(string log, long from)
+    private static string? FailureIn(string log, long from)
     {
         if (!File.Exists(log))
         {
-            return "The silo ended at once and said nothing.";
+            return null;
         }
 
         using var file = new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         file.Position = Math.Min(from, file.Length);
-        var text = new StreamReader(file).ReadToEnd().Trim();
-        var error = text.LastIndexOf("error: ", StringComparison.Ordinal);
-        return error >= 0 ? text[(error + "error: ".Length)..] : "The silo ended before it was ready.";
+        return Failure(new StreamReader(file).ReadToEnd());
+    }
+
+    private static string? Failure(string said)
+    {
+        var error = said.LastIndexOf("error: ", StringComparison.Ordinal);
+        return error >= 0 ? said[(error + "error: ".Length)..].Trim() : null;
     }
 
     private static void Signal(int processId)
