@@ -25,7 +25,7 @@ internal static partial class LocalSilo
             // Streams of its own, though nobody reads them: a silo that held this command's pipes open would keep whoever reads them waiting for ever.
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
-        using var process = Process.Start(start) ?? throw new CommandException(ExitCodes.Usage, "The silo's program did not start.");
+        using var process = SiloProgram.Start(start);
         process.StandardInput.Close();
         var started = Stopwatch.GetTimestamp();
         try
