@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using CramGrains.Client;
 using CramGrains.Client.Commands;
+using CramGrains.Client.Rendering;
 
+PipedOutput.Install();
 var root = new RootCommand("Trains a BERT from scratch in one day on one GPU, and runs a lab full of such GPUs as one cluster.")
 {
     CommonOptions.Home, CommonOptions.Cluster, CommonOptions.Json,

@@ -90,6 +90,26 @@ public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHo
         Assert.Contains($"127.0.0.1:{port}", answer.Expect(3).Errors, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Output_ThatCannotBeWritten_EndsTheCommand()
+    {
+        var full = await CramProcess.RunRedirectedAsync(TimeSpan.FromMinutes(4), "> /dev/full", "runs", "--home", _home.Folder);
+        Assert.Contains("standard output cannot be written: No space left", full.Expect(130).Errors, StringComparison.Ordinal);
+
+        var run = (await _home.CramAsync("submit", Recipes.Tiny, "--corpus", SampleText.Write(_home.Folder, 200_000), "--hold", "--detach")).Expect(0).Output.Trim();
+        var watch = await CramProcess.RunRedirectedAsync(TimeSpan.FromMinutes(4), "| head -n 1", "watch", run, "--home", _home.Folder);
+        Assert.Contains($"cram watch {run}", watch.Expect(0).Errors, StringComparison.Ordinal); // says how to come back
+        (await _home.CramAsync("cancel", run)).Expect(0);
+    }
+
+    [Fact]
+    public async Task Doctor_SiloProgramThatDoesNotStart_SaysWhich()
+    {
+        var text = Write("no-program", []);
+        var answer = await CramProcess.RunAsync(TimeSpan.FromMinutes(4), new Dictionary<string, string> { ["CRAM_SILO"] = text }, "doctor", "--home", _home.Folder);
+        Assert.Contains($"{text} does not start", answer.Expect(2).Errors, StringComparison.Ordinal);
+    }
+
     private async Task RefusedAsync(string reason, params string[] arguments)
     {
         var refused = (await _home.CramAsync(arguments)).Expect(2);
