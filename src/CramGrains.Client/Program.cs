@@ -51,6 +51,11 @@ catch (CommandException problem)
     await Console.Error.WriteLineAsync($"error: {problem.Message}");
     return problem.ExitCode;
 }
+catch (Exception problem) when (problem is Orleans.Runtime.OrleansException or TimeoutException)
+{
+    await Console.Error.WriteLineAsync($"error: The silo has stopped answering ({problem.Message}). What was asked may or may not have been recorded; ask again.");
+    return ExitCodes.NoCluster;
+}
 catch (OperationCanceledException)
 {
     return ExitCodes.Interrupted;

@@ -90,8 +90,9 @@ internal static class RunCommands
             var lines = new List<string>();
             for (var cursor = 0L; ;)
             {
-                var ended = (await session.Run(runId).GetAsync())?.EndedAt is not null; // Asked first: what is written before the end is read after it.
-                var chunk = await session.Run(runId).ReadLogAsync(cursor);
+                var ended = (await session.AskAsync(s => s.Run(runId).GetAsync(), cancellationToken))?.EndedAt is not null; // Asked first: what is written before the end is read after it.
+                var from = cursor;
+                var chunk = await session.AskAsync(s => s.Run(runId).ReadLogAsync(from), cancellationToken);
                 cursor = chunk.Cursor;
                 if (parsed.WantsJson())
                 {
