@@ -21,6 +21,12 @@ public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHo
         await RefusedAsync("training.mask_fraction must be in (0, 1)", "submit", Recipes.Tiny, "--corpus", corpus, "--set", "training.mask_fraction=25");
         await RefusedAsync("budget", "submit", Recipes.Tiny, "--corpus", corpus, "--budget", "0s");
         await RefusedAsync("There is no run", "show", "r-of-nobody");
+        await RefusedAsync("RUN is empty", "show", "");
+        await RefusedAsync("--corpus is empty", "submit", Recipes.Tiny, "--corpus", "");
+        await RefusedAsync("--after is empty", "submit", Recipes.Tiny, "--corpus", corpus, "--after", "");
+        await RefusedAsync("--budget must be a positive number", "submit", Recipes.Tiny, "--corpus", corpus, "--budget", "Infinitys");
+        await RefusedAsync("--limit must be 1 or more", "runs", "--limit", "0");
+        await RefusedAsync("'many'", "runs", "--limit", "many");
         Assert.Equal(before, await CountRunsAsync());
     }
 

@@ -18,8 +18,13 @@ internal static class RunCommands
         command.Add(after);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
             int wanted = parsed.GetValue(limit);
+            if (wanted < 1)
+            {
+                throw new CommandException(ExitCodes.Usage, $"--limit must be 1 or more, got {wanted}.");
+            }
+
+            await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
             var query = new RunQuery(Math.Min(wanted, RunQuery.LargestLimit), parsed.GetValue(after));
             var first = await session.Scheduler.PageRunsAsync(query);
             if (first.Problem is { } problem)
