@@ -58,7 +58,7 @@ public sealed partial class DeployTests
         {
             if (instrument.Meter.Name == CramMetrics.MeterName)
             {
-                names.Add(instrument is Counter<long> or ObservableCounter<double> ? instrument.Name + "_total" : instrument.Name);
+                names.Add(instrument is Counter<long> or ObservableCounter<double> or ObservableCounter<long> ? instrument.Name + "_total" : instrument.Name);
             }
         };
         listener.Start();
