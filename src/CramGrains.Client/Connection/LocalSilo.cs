@@ -7,6 +7,7 @@ namespace CramGrains.Client.Connection;
 internal static partial class LocalSilo
 {
     private const int Terminate = 15; // SIGTERM
+    private const int NotPermitted = 1; // EPERM
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(100);
@@ -60,6 +61,7 @@ internal static partial class LocalSilo
 
     /// <summary>Asks a silo to stop and waits until it is gone. Its workers train on until their lease runs out.</summary>
     /// <returns>False when it had to be killed.</returns>
+    /// <exception cref="CommandException">It is another user's.</exception>
     public static async Task<bool> StopAsync(SiloDescription silo)
     {
         if (!silo.IsAlive())
@@ -68,7 +70,11 @@ internal static partial class LocalSilo
         }
 
         using var process = Process.GetProcessById(silo.Pid);
-        Signal(silo.Pid);
+        if (!Signal(silo.Pid))
+        {
+            throw new CommandException(ExitCodes.Usage, $"This user may not stop the silo (process {silo.Pid}): it is another's. Ask as that one, or as root.");
+        }
+
         using var limit = new CancellationTokenSource(StopLimit);
         await process.WaitForExitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (process.HasExited)
@@ -111,7 +117,8 @@ internal static partial class LocalSilo
         return error >= 0 ? said[(error + "error: ".Length)..].Trim() : null;
     }
 
-    private static void Signal(int processId)
+    /// <returns>False when this user may not.</returns>
+    private static bool Signal(int processId)
     {
         if (OperatingSystem.IsWindows())
         {
@@ -119,8 +126,10 @@ internal static partial class LocalSilo
         }
         else
         {
-            _ = Kill(processId, Terminate); // Fails only when it is gone already.
+            return Kill(processId, Terminate) == 0 || Marshal.GetLastPInvokeError() != NotPermitted; // Otherwise it is gone already.
         }
+
+        return true;
     }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
