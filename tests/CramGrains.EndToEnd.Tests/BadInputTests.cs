@@ -97,6 +97,15 @@ public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHo
     }
 
     [Fact]
+    public async Task Runs_NameWithTabsAndLineBreaks_StaysInItsColumn()
+    {
+        var run = (await _home.CramAsync("submit", Recipes.Tiny, "--corpus", SampleText.Write(_home.Folder, 200_000), "--hold", "--detach", "--name", "a\tb\nc")).Expect(0).Output.Trim();
+        var line = (await _home.CramAsync("runs")).Expect(0).Output.Split('\n').Single(line => line.StartsWith(run, StringComparison.Ordinal));
+        Assert.Equal((10, "a b c"), (line.Split('\t').Length, line.Split('\t')[1]));
+        (await _home.CramAsync("cancel", run)).Expect(0);
+    }
+
+    [Fact]
     public async Task Output_ThatCannotBeWritten_EndsTheCommand()
     {
         var full = await CramProcess.RunRedirectedAsync(TimeSpan.FromMinutes(4), "> /dev/full", "runs", "--home", _home.Folder);
