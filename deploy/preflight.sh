@@ -1,11 +1,11 @@
 #!/bin/sh
 # Says whether this machine can run a silo with these settings, before it tries: exit code 0 if so, 1 with every reason if not.
-# Usage: preflight.sh --config FILE
+# Usage: preflight.sh --config FILE      (environment variables such as cram__cluster__redis win over it, as they do for the silo)
 set -u
 config=
 while [ $# -gt 0 ]; do
     case $1 in
-        --config) config=${2:-}; shift 2 || { echo "preflight: --config needs a file" >&2; exit 2; } ;;
+        --config) [ $# -ge 2 ] || { echo "preflight: --config needs a file" >&2; exit 2; }; config=$2; shift 2 ;;
         *) echo "Usage: $0 --config FILE" >&2; exit 2 ;;
     esac
 done
@@ -14,13 +14,17 @@ done
 problems=0
 bad() { echo "preflight: $1" >&2; problems=$((problems + 1)); }
 note() { echo "preflight: $1"; }
-# A setting that is a string or a number, by its name; the files are small and every name occurs once.
-setting() { sed -n "s/.*\"$1\"[[:space:]]*:[[:space:]]*\"\{0,1\}\([^\",}]*\)\"\{0,1\}.*/\1/p" "$config" | head -n 1; }
+# A setting that is a string or a number, by its name in whatever case; the files are small and every name occurs once.
+setting() {
+    given=$(env | sed -n "s/^cram__[a-z]*__$1=//Ip" | head -n 1)
+    [ -n "$given" ] || given=$(sed -n "s/.*\"$1\"[[:space:]]*:[[:space:]]*\"\{0,1\}\([^\",}]*\)\"\{0,1\}.*/\1/Ip" "$config" | head -n 1)
+    echo "$given"
+}
 
-[ -r "$config" ] || { bad "$config cannot be read by $(id -un)."; exit 1; }
+[ -f "$config" ] && [ -r "$config" ] || { bad "$config is no file that $(id -un) can read."; exit 1; }
 
 home=$(setting Home)
-[ -n "$home" ] || bad "$config: cram:silo:Home is not set."
+[ -n "$home" ] || bad "$config: cram:silo:Home is not set, and cram__silo__home neither."
 if [ -n "$home" ]; then
     mkdir -p "$home" 2>/dev/null
     if [ -w "$home" ]; then

@@ -18,6 +18,6 @@ internal static class ExitCodes
     /// <summary>A study stopped at its <c>--max-time</c>: all is well, and the same command goes on.</summary>
     public const int NotFinished = 75;
 
-    /// <summary>Interrupted by Ctrl-C; the run itself goes on, except under <c>quickstart</c>.</summary>
+    /// <summary>Interrupted by Ctrl-C, or nobody reads the output any more; the run itself goes on, except under <c>quickstart</c>.</summary>
     public const int Interrupted = 130;
 }

@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using CramGrains.Client;
 using CramGrains.Client.Commands;
+using CramGrains.Client.Rendering;
 
+PipedOutput.Install();
 var root = new RootCommand("Trains a BERT from scratch in one day on one GPU, and runs a lab full of such GPUs as one cluster.")
 {
     CommonOptions.Home, CommonOptions.Cluster, CommonOptions.Json,
@@ -48,6 +50,11 @@ catch (CommandException problem)
 {
     await Console.Error.WriteLineAsync($"error: {problem.Message}");
     return problem.ExitCode;
+}
+catch (Exception problem) when (problem is Orleans.Runtime.OrleansException or TimeoutException)
+{
+    await Console.Error.WriteLineAsync($"error: The silo has stopped answering ({problem.Message}). What was asked may or may not have been recorded; ask again.");
+    return ExitCodes.NoCluster;
 }
 catch (OperationCanceledException)
 {

@@ -21,6 +21,12 @@ public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHo
         await RefusedAsync("training.mask_fraction must be in (0, 1)", "submit", Recipes.Tiny, "--corpus", corpus, "--set", "training.mask_fraction=25");
         await RefusedAsync("budget", "submit", Recipes.Tiny, "--corpus", corpus, "--budget", "0s");
         await RefusedAsync("There is no run", "show", "r-of-nobody");
+        await RefusedAsync("RUN is empty", "show", "");
+        await RefusedAsync("--corpus is empty", "submit", Recipes.Tiny, "--corpus", "");
+        await RefusedAsync("--after is empty", "submit", Recipes.Tiny, "--corpus", corpus, "--after", "");
+        await RefusedAsync("--budget must be a positive number", "submit", Recipes.Tiny, "--corpus", corpus, "--budget", "Infinitys");
+        await RefusedAsync("--limit must be 1 or more", "runs", "--limit", "0");
+        await RefusedAsync("'many'", "runs", "--limit", "many");
         Assert.Equal(before, await CountRunsAsync());
     }
 
@@ -68,6 +74,12 @@ public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHo
         await using var other = new Home();
         Assert.Contains($"port {port} is in use", (await other.CramAsync("up", "--http-port", port)).Expect(2).Errors, StringComparison.Ordinal);
 
+        // Found before the silo has opened its log.
+        Assert.Contains("--http-port must be a port from 0 to 65535, got '99999'", (await other.CramAsync("up", "--http-port", "99999")).Expect(2).Errors, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(other.Folder, "silo-settings.json"), """{ "cram": { "silo": { "Prot": 1 } } }""", TestContext.Current.CancellationToken);
+        Assert.Contains("cram:silo:Prot is no setting", (await other.CramAsync("up")).Expect(2).Errors, StringComparison.Ordinal);
+        File.Delete(Path.Combine(other.Folder, "silo-settings.json"));
+
         var second = await CramProcess.RunSiloAsync(TimeSpan.FromMinutes(4), "serve", "--home", _home.Folder);
         Assert.Contains("in use by another silo", second.Expect(2).Errors, StringComparison.Ordinal);
     }
@@ -82,6 +94,35 @@ public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHo
         closed.Stop();
         var answer = await CramProcess.RunAsync(TimeSpan.FromMinutes(4), "runs", "--cluster", $"127.0.0.1:{port}", "--home", free);
         Assert.Contains($"127.0.0.1:{port}", answer.Expect(3).Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Runs_NameWithTabsAndLineBreaks_StaysInItsColumn()
+    {
+        var run = (await _home.CramAsync("submit", Recipes.Tiny, "--corpus", SampleText.Write(_home.Folder, 200_000), "--hold", "--detach", "--name", "a\tb\nc")).Expect(0).Output.Trim();
+        var line = (await _home.CramAsync("runs")).Expect(0).Output.Split('\n').Single(line => line.StartsWith(run, StringComparison.Ordinal));
+        Assert.Equal((10, "a b c"), (line.Split('\t').Length, line.Split('\t')[1]));
+        (await _home.CramAsync("cancel", run)).Expect(0);
+    }
+
+    [Fact]
+    public async Task Output_ThatCannotBeWritten_EndsTheCommand()
+    {
+        var full = await CramProcess.RunRedirectedAsync(TimeSpan.FromMinutes(4), "> /dev/full", "runs", "--home", _home.Folder);
+        Assert.Contains("standard output cannot be written: No space left", full.Expect(130).Errors, StringComparison.Ordinal);
+
+        var run = (await _home.CramAsync("submit", Recipes.Tiny, "--corpus", SampleText.Write(_home.Folder, 200_000), "--hold", "--detach")).Expect(0).Output.Trim();
+        var watch = await CramProcess.RunRedirectedAsync(TimeSpan.FromMinutes(4), "| head -n 1", "watch", run, "--home", _home.Folder);
+        Assert.Contains($"cram watch {run}", watch.Expect(0).Errors, StringComparison.Ordinal); // says how to come back
+        (await _home.CramAsync("cancel", run)).Expect(0);
+    }
+
+    [Fact]
+    public async Task Doctor_SiloProgramThatDoesNotStart_SaysWhich()
+    {
+        var text = Write("no-program", []);
+        var answer = await CramProcess.RunAsync(TimeSpan.FromMinutes(4), new Dictionary<string, string> { ["CRAM_SILO"] = text }, "doctor", "--home", _home.Folder);
+        Assert.Contains($"{text} does not start", answer.Expect(2).Errors, StringComparison.Ordinal);
     }
 
     private async Task RefusedAsync(string reason, params string[] arguments)

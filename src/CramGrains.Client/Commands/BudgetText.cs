@@ -14,7 +14,7 @@ internal static class BudgetText
     {
         var unit = text.Length > 0 ? text[^1] : ' ';
         double seconds = unit switch { 's' => 1, 'm' => 60, 'h' => 3600, 'd' => 86400, _ => double.NaN };
-        if (!double.IsNaN(seconds) && double.TryParse(text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number > 0)
+        if (!double.IsNaN(seconds) && double.TryParse(text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number > 0 && double.IsFinite(number * seconds))
         {
             return number * seconds;
         }

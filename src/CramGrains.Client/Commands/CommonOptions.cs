@@ -14,6 +14,8 @@ internal static class CommonOptions
         Recursive = true,
     };
 
+    static CommonOptions() => Home.Validators.Add(given => given.RefuseBlank("--home", "Give a folder."));
+
     /// <summary>Silos elsewhere.</summary>
     public static Option<string> Cluster { get; } = new("--cluster")
     {
@@ -35,6 +37,15 @@ internal static class CommonOptions
         }
 
         return new ClusterTarget(Path.GetFullPath(parsed.GetValue(Home) ?? ClusterTarget.DefaultHome), string.IsNullOrEmpty(address) ? null : address);
+    }
+
+    /// <summary>Refuses what a script's empty variable leaves of an argument.</summary>
+    public static void RefuseBlank(this System.CommandLine.Parsing.SymbolResult given, string name, string advice)
+    {
+        if (given.Tokens.Any(token => string.IsNullOrWhiteSpace(token.Value)))
+        {
+            given.AddError($"{name} is empty. {advice}");
+        }
     }
 
     /// <summary>Whether JSON is wanted.</summary>

@@ -80,7 +80,7 @@ internal static class DoctorCommand
     /// <summary>What the silo's program finds: only it loads libtorch.</summary>
     private static async Task<IReadOnlyList<Check>> LibraryAsync(CancellationToken cancellationToken)
     {
-        using var process = Process.Start(new ProcessStartInfo(SiloProgram.Find(), ["doctor", "--json"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = SiloProgram.Start(new ProcessStartInfo(SiloProgram.Find(), ["doctor", "--json"]) { RedirectStandardOutput = true, RedirectStandardError = true });
         var errors = process.StandardError.ReadToEndAsync(cancellationToken);
         var output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
         await process.WaitForExitAsync(cancellationToken);

@@ -18,8 +18,13 @@ internal static class RunCommands
         command.Add(after);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
             int wanted = parsed.GetValue(limit);
+            if (wanted < 1)
+            {
+                throw new CommandException(ExitCodes.Usage, $"--limit must be 1 or more, got {wanted}.");
+            }
+
+            await using var session = await CramSession.OpenAsync(parsed.Target(), cancellationToken);
             var query = new RunQuery(Math.Min(wanted, RunQuery.LargestLimit), parsed.GetValue(after));
             var first = await session.Scheduler.PageRunsAsync(query);
             if (first.Problem is { } problem)
@@ -90,8 +95,9 @@ internal static class RunCommands
             var lines = new List<string>();
             for (var cursor = 0L; ;)
             {
-                var ended = (await session.Run(runId).GetAsync())?.EndedAt is not null; // Asked first: what is written before the end is read after it.
-                var chunk = await session.Run(runId).ReadLogAsync(cursor);
+                var ended = (await session.AskAsync(s => s.Run(runId).GetAsync(), cancellationToken))?.EndedAt is not null; // Asked first: what is written before the end is read after it.
+                var from = cursor;
+                var chunk = await session.AskAsync(s => s.Run(runId).ReadLogAsync(from), cancellationToken);
                 cursor = chunk.Cursor;
                 if (parsed.WantsJson())
                 {

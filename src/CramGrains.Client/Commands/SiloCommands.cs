@@ -8,7 +8,7 @@ namespace CramGrains.Client.Commands;
 /// <summary><c>cram up</c> and <c>cram down</c>: this machine's silo.</summary>
 internal static class SiloCommands
 {
-    private static readonly TimeSpan CancelLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan CancelLimit = TimeSpan.FromSeconds(150); // longer than a silo leaves a worker to stop by itself (cram:devices:StopGraceSeconds)
     private static readonly RunQuery Unfinished = new(RunQuery.LargestLimit, UnfinishedOnly: true);
 
     public static Command CreateUp()
@@ -94,9 +94,18 @@ internal static class SiloCommands
 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(CancelLimit);
-        while (await session.RunsAsync(Unfinished).AnyAsync(run => run.EndedAt is null, limit.Token))
+        try
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(200), limit.Token);
+            while (await session.RunsAsync(Unfinished).AnyAsync(run => run.EndedAt is null, limit.Token))
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(200), limit.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new CommandException(
+                ExitCodes.RunFailed,
+                $"Runs have not ended {CancelLimit.TotalSeconds:F0} s after they were cancelled, so the silo goes on; `cram runs` names them. Ask again, or stop it without them: cram down --home {target.Home}");
         }
     }
 }

@@ -33,6 +33,13 @@ internal sealed class SubmissionOptions
     private readonly Option<string> _minCapability = new("--min-capability") { Description = "Only a GPU of this compute capability will do, such as 8.0.", HelpName = "N.N" };
     private readonly Option<string> _user = new("--user") { Description = "Whose share of the devices it counts to. Default: you.", HelpName = "NAME" };
 
+    public SubmissionOptions()
+    {
+        _corpus.Validators.Add(given => given.RefuseBlank("--corpus", "Give text files or folders, or leave it out."));
+        _glue.Validators.Add(given => given.RefuseBlank("--glue", "Give the folder that holds CoLA/, MRPC/ and so on, or leave it out."));
+        _after.Validators.Add(given => given.RefuseBlank("--after", "Give a run, or leave it out."));
+    }
+
     /// <summary>Adds the options that say when and where it runs.</summary>
     public void AddSchedulingTo(Command command)
     {

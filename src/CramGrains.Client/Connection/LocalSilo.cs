@@ -7,6 +7,7 @@ namespace CramGrains.Client.Connection;
 internal static partial class LocalSilo
 {
     private const int Terminate = 15; // SIGTERM
+    private const int NotPermitted = 1; // EPERM
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(100);
@@ -25,7 +26,7 @@ internal static partial class LocalSilo
             // Streams of its own, though nobody reads them: a silo that held this command's pipes open would keep whoever reads them waiting for ever.
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
-        using var process = Process.Start(start) ?? throw new CommandException(ExitCodes.Usage, "The silo's program did not start.");
+        using var process = SiloProgram.Start(start);
         process.StandardInput.Close();
         var started = Stopwatch.GetTimestamp();
         try
@@ -39,7 +40,8 @@ internal static partial class LocalSilo
 
                 if (process.HasExited)
                 {
-                    throw new CommandException(ExitCodes.Usage, $"{FailureIn(log, logStart)} (log: {log})");
+                    // What it says before it opens its log (a wrong setting or option) goes to the pipe.
+                    throw new CommandException(ExitCodes.Usage, $"{FailureIn(log, logStart) ?? Failure(await process.StandardError.ReadToEndAsync(cancellationToken)) ?? "The silo ended before it was ready."} (log: {log})");
                 }
 
                 if (Stopwatch.GetElapsedTime(started) > StartLimit)
@@ -59,6 +61,7 @@ internal static partial class LocalSilo
 
     /// <summary>Asks a silo to stop and waits until it is gone. Its workers train on until their lease runs out.</summary>
     /// <returns>False when it had to be killed.</returns>
+    /// <exception cref="CommandException">It is another user's.</exception>
     public static async Task<bool> StopAsync(SiloDescription silo)
     {
         if (!silo.IsAlive())
@@ -67,7 +70,11 @@ internal static partial class LocalSilo
         }
 
         using var process = Process.GetProcessById(silo.Pid);
-        Signal(silo.Pid);
+        if (!Signal(silo.Pid))
+        {
+            throw new CommandException(ExitCodes.Usage, $"This user may not stop the silo (process {silo.Pid}): it is another's. Ask as that one, or as root.");
+        }
+
         using var limit = new CancellationTokenSource(StopLimit);
         await process.WaitForExitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (process.HasExited)
@@ -92,21 +99,26 @@ internal static partial class LocalSilo
     }
 
     /// <summary>The silo's own words about why it did not start, from the part of the log that it wrote.</summary>
-    private static string FailureIn(string log, long from)
+    private static string? FailureIn(string log, long from)
     {
         if (!File.Exists(log))
         {
-            return "The silo ended at once and said nothing.";
+            return null;
         }
 
         using var file = new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         file.Position = Math.Min(from, file.Length);
-        var text = new StreamReader(file).ReadToEnd().Trim();
-        var error = text.LastIndexOf("error: ", StringComparison.Ordinal);
-        return error >= 0 ? text[(error + "error: ".Length)..] : "The silo ended before it was ready.";
+        return Failure(new StreamReader(file).ReadToEnd());
     }
 
-    private static void Signal(int processId)
+    private static string? Failure(string said)
+    {
+        var error = said.LastIndexOf("error: ", StringComparison.Ordinal);
+        return error >= 0 ? said[(error + "error: ".Length)..].Trim() : null;
+    }
+
+    /// <returns>False when this user may not.</returns>
+    private static bool Signal(int processId)
     {
         if (OperatingSystem.IsWindows())
         {
@@ -114,8 +126,10 @@ internal static partial class LocalSilo
         }
         else
         {
-            _ = Kill(processId, Terminate); // Fails only when it is gone already.
+            return Kill(processId, Terminate) == 0 || Marshal.GetLastPInvokeError() != NotPermitted; // Otherwise it is gone already.
         }
+
+        return true;
     }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]

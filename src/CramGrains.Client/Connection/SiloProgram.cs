@@ -21,7 +21,7 @@ internal static class SiloProgram
     /// <returns>Its exit code.</returns>
     public static async Task<int> RunAsync(IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
-        using var process = Process.Start(new ProcessStartInfo(Find(), arguments)) ?? throw new CommandException(ExitCodes.Usage, "The silo's program did not start.");
+        using var process = Start(new ProcessStartInfo(Find(), arguments));
         try
         {
             await process.WaitForExitAsync(cancellationToken);
@@ -35,6 +35,19 @@ internal static class SiloProgram
         }
 
         return process.ExitCode;
+    }
+
+    /// <exception cref="CommandException">The operating system does not start it.</exception>
+    public static Process Start(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!; // null only for what a shell opens
+        }
+        catch (System.ComponentModel.Win32Exception problem)
+        {
+            throw new CommandException(ExitCodes.Usage, $"The silo's program {start.FileName} does not start: {problem.Message}. Build it (dotnet build) or set CRAM_SILO to its full path.");
+        }
     }
 
     private static IEnumerable<string> Candidates()

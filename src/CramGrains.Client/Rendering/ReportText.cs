@@ -16,7 +16,7 @@ internal static class ReportText
             ("track", report.Track),
             ("budget", $"{Budget(report)}, {report.Attempts} attempt(s)"),
             ("compute", report.Exaflop is { } exaflop ? $"{Figures.Exaflop(exaflop)} of model operations{Peak(report)}" : null),
-            ("device", report.Device is null ? null : $"{report.Device}, {report.Engine} engine"),
+            ("device", report.Device is null ? null : report.Engine is null ? report.Device : $"{report.Device}, {report.Engine} engine"),
             ("model", report.Parameters is { } parameters ? $"{Figures.Count(parameters)} parameters" : null),
             ("corpus", report.CorpusTokens is { } tokens ? $"{Figures.Count(tokens)} tokens, {report.CorpusDigest}" : null),
             ("training", report.OptimizerSteps == 0 ? null

@@ -37,7 +37,7 @@ internal static class RunFollower
                     return view;
                 }
             }
-            catch (Exception problem) when (problem is not CommandException && !cancellationToken.IsCancellationRequested)
+            catch (Exception problem) when (problem is not (CommandException or OutputLostException) && !cancellationToken.IsCancellationRequested)
             {
                 // The silo is gone or going; whatever the transport says, the answer is the same: ask again, elsewhere if need be.
                 if (Stopwatch.GetElapsedTime(heard) > Patience)

@@ -22,6 +22,7 @@ internal sealed partial class SchedulerDesk
             long started = clock.Time.GetTimestamp();
             SchedulerPlan plan = Planner.Plan(Snapshot());
             _waits = plan.Waits;
+            _held = plan.Waits.Values.Count(wait => wait.Reason == WaitReason.Held);
             (_changed, _plannedAt, _planTook) = (false, clock.Time.GetTimestamp(), clock.Time.GetElapsedTime(started));
             granted = [.. plan.Assignments.Select(a => Grant(a.ItemId, a.DeviceId))];
             evicted = [.. plan.Preemptions.Select(p => Evict(p.VictimItemId, TerminationReason.Preempted, p.ForItemId)), .. EvictDrained()];

@@ -35,6 +35,7 @@ internal sealed partial class SchedulerDesk(
     private readonly bool _settles = state.ActiveRuns.Count > 1;
     private GroupCommit? _commit;
     private IReadOnlyDictionary<string, Wait> _waits = new Dictionary<string, Wait>();
+    private int _held;
     private bool _changed = true;
     private long _plannedAt;
     private TimeSpan _planTook;
@@ -46,8 +47,8 @@ internal sealed partial class SchedulerDesk(
     /// <summary>Raised when a holder is told to give way.</summary>
     public event Action<string, string, TerminationReason>? Evicted;
 
-    /// <summary>Items that wait for a place.</summary>
-    public int Waiting => _waiting.Count;
+    /// <summary>Items that wait for a place; without those that somebody holds back, as of the last plan.</summary>
+    public int Waiting => Math.Max(0, _waiting.Count - _held);
 
     private GroupCommit Commit => _commit ??= new GroupCommit(WriteAsync);
 

@@ -38,6 +38,13 @@ internal sealed partial class SchedulerGrain(
         PublishQueue();
     }
 
+    /// <summary>The next activation may be on another silo; this one must not go on telling its scrapers of queue and devices as they were.</summary>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        metrics.PublishScheduler(0, []);
+        return Task.CompletedTask;
+    }
+
     public Task EnrollAsync(string runId, DateTimeOffset submittedAt, int life) => _desk.EnrollAsync(runId, submittedAt, life);
 
     public async Task RunEndedAsync(string runId, int life)

@@ -13,10 +13,13 @@ internal sealed class CramMetrics : IDisposable
 {
     public const string MeterName = "CramGrains";
 
+    /// <summary>What is counted from 0 on: a counter that appears with its first count has not increased, as Prometheus sees it, and no alert would come.</summary>
+    private static readonly string[] Refused = ["token", "release", "artefact", "budget"];
+
     private readonly Meter _meter;
     private readonly ConcurrentDictionary<string, RunView> _runs = new();
     private readonly ConcurrentDictionary<(string Run, string Task, string Metric, int Seed), double> _scores = new();
-    private readonly Counter<long> _fenceRejections;
+    private readonly ConcurrentDictionary<string, long> _rejections = new(Refused.Select(what => KeyValuePair.Create(what, 0L)));
     private readonly Counter<long> _xids;
     private volatile IReadOnlyList<(DeviceReport Report, GpuReading Gpu)> _gpus = [];
     private volatile int _waiting;
@@ -25,7 +28,9 @@ internal sealed class CramMetrics : IDisposable
     public CramMetrics(IMeterFactory meters)
     {
         _meter = meters.Create(MeterName);
-        _fenceRejections = _meter.CreateCounter<long>("cram_fence_rejections", description: "Writes refused because their lease epoch was stale.");
+        _meter.CreateObservableCounter(
+            "cram_fence_rejections", () => _rejections.Select(r => new Measurement<long>(r.Value, new KeyValuePair<string, object?>("what", r.Key))).ToList(),
+            description: "Writes refused because their lease epoch was stale, and calls without the token.");
         _xids = _meter.CreateCounter<long>("cram_gpu_xid", description: "Xid errors that the driver has reported.");
         GpuGauge("cram_gpu_utilization_ratio", "Share of the last sample in which a kernel ran.", (_, g) => g.UtilizationFraction);
         GpuGauge("cram_gpu_memory_used_bytes", "Memory in use by anybody.", (_, g) => g.MemoryUsedBytes);
@@ -48,9 +53,9 @@ internal sealed class CramMetrics : IDisposable
         RunGauge("cram_run_batch_size", "Rows in the last batch.", p => p.BatchSize);
         RunGauge("cram_checkpoint_age_seconds", "Age of the newest checkpoint.", p => p.CheckpointAgeSeconds);
         RunGauge("cram_checkpoint_duration_seconds", "Time the newest checkpoint took to write.", p => p.CheckpointSeconds);
-        ViewGauge("cram_run_budget_seconds", "Budget.", v => v.BudgetSeconds);
+        ViewGauge("cram_run_budget_seconds", "Budget; none for a run whose budget is one of tokens or compute.", v => v.BudgetSeconds > 0 ? v.BudgetSeconds : null);
         ViewGauge("cram_run_budget_used_seconds", "Training seconds charged.", v => v.BudgetUsedSeconds);
-        ViewGauge("cram_run_budget_left_seconds", "Budget that is left.", v => Math.Max(0, v.BudgetSeconds - v.BudgetUsedSeconds));
+        ViewGauge("cram_run_budget_left_seconds", "Budget that is left; none for a run whose budget is one of tokens or compute.", v => v.BudgetSeconds > 0 ? Math.Max(0, v.BudgetSeconds - v.BudgetUsedSeconds) : null);
         ViewGauge("cram_run_attempts", "Pretraining attempts begun.", v => v.Attempts);
     }
 
@@ -89,7 +94,7 @@ internal sealed class CramMetrics : IDisposable
         }
     }
 
-    public void FenceRejected(string what) => _fenceRejections.Add(1, new KeyValuePair<string, object?>("what", what));
+    public void FenceRejected(string what) => _rejections.AddOrUpdate(what, 1, (_, count) => count + 1);
 
     public void Dispose() => _meter.Dispose();
 
@@ -109,8 +114,14 @@ internal sealed class CramMetrics : IDisposable
     private void RunCounter(string name, string description, Func<RunProgress, double?> value) =>
         _meter.CreateObservableCounter(name, () => OfPretraining(value), description: description);
 
-    private void ViewGauge(string name, string description, Func<RunView, double> value) =>
-        _meter.CreateObservableGauge(name, () => _runs.Values.Select(v => new Measurement<double>(value(v), Run(v))).ToList(), description: description);
+    private void ViewGauge(string name, string description, Func<RunView, double?> value) =>
+        _meter.CreateObservableGauge(
+            name,
+            () => (List<Measurement<double>>)[.. from view in _runs.Values
+                let known = value(view)
+                where known is not null
+                select new Measurement<double>(known.Value, Run(view))],
+            description: description);
 
     private List<Measurement<double>> OfPretraining(Func<RunProgress, double?> value) =>
         [.. from view in _runs.Values

@@ -32,6 +32,10 @@ internal sealed class Lab : IAsyncDisposable
 
     public ISchedulerGrain Scheduler => Grains.GetGrain<ISchedulerGrain>(SchedulerKey.Default);
 
+    public SiloAddress Address(int silo) => _cluster.Silos[silo].SiloAddress;
+
+    public IServiceProvider Services(int silo) => _cluster.GetSiloServiceProvider(Address(silo));
+
     public IServiceProvider SiloServices => _cluster.GetSiloServiceProvider(_cluster.Silos[0].SiloAddress);
 
     /// <param name="machines">Number of silos; they are machines <c>m0</c>, <c>m1</c> and so on.</param>

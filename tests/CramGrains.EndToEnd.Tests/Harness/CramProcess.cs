@@ -34,6 +34,10 @@ internal sealed record CramProcess(int ExitCode, string Output, string Errors)
     public static Task<CramProcess> RunSiloAsync(TimeSpan limit, params string[] arguments) =>
         RunProgramAsync(SiloPath, limit, new Dictionary<string, string>(), arguments);
 
+    /// <summary>The same by a shell that sends standard output elsewhere, such as <c>&gt; /dev/full</c> or <c>| head -n 1</c>.</summary>
+    public static Task<CramProcess> RunRedirectedAsync(TimeSpan limit, string to, params string[] arguments) =>
+        RunProgramAsync("/bin/sh", limit, new Dictionary<string, string>(), ["-c", $"\"$0\" \"$@\" {to}", Executable, .. arguments]);
+
     private static async Task<CramProcess> RunProgramAsync(string executable, TimeSpan limit, IReadOnlyDictionary<string, string> environment, string[] arguments, Action? said = null)
     {
         var start = new ProcessStartInfo(executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -35,6 +36,28 @@ public sealed partial class DeployTests
         Assert.Equal(file == "cluster-member.json", serve.Cluster.IsMember);
     }
 
+    /// <summary>The unit does not start a silo that preflight refuses, so it must read settings as the silo does.</summary>
+    [Theory]
+    [InlineData("""{ "cram": { "silo": { "HttpPort": 9464 } } }""", "cram__silo__home")]
+    [InlineData("""{ "cram": { "silo": { "home": "HOME" } } }""", "unused")]
+    public void Preflight_HomeThatTheSiloUnderstands_IsFound(string settings, string variable)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "preflight.sh is for machines with systemd.");
+        string folder = Directory.CreateTempSubdirectory("cram-deploy-").FullName, file = Path.Combine(folder, "silo.json");
+        File.WriteAllText(file, settings.Replace("HOME", folder, StringComparison.Ordinal));
+        var start = new ProcessStartInfo("/bin/sh", [Path.Combine(Deploy, "preflight.sh"), "--config", file]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment[variable] = folder;
+
+        using var preflight = Process.Start(start)!;
+        preflight.OutputDataReceived += (_, _) => { };
+        preflight.BeginOutputReadLine();
+        string problems = preflight.StandardError.ReadToEnd();
+        preflight.WaitForExit();
+
+        Assert.DoesNotContain("Home", problems, StringComparison.Ordinal);
+        Directory.Delete(folder, recursive: true);
+    }
+
     [Fact]
     public void Kubernetes_SettingsInTheConfigMap_AreUnderstood()
     {
@@ -58,7 +81,7 @@ public sealed partial class DeployTests
         {
             if (instrument.Meter.Name == CramMetrics.MeterName)
             {
-                names.Add(instrument is Counter<long> or ObservableCounter<double> ? instrument.Name + "_total" : instrument.Name);
+                names.Add(instrument is Counter<long> or ObservableCounter<double> or ObservableCounter<long> ? instrument.Name + "_total" : instrument.Name);
             }
         };
         listener.Start();

@@ -82,6 +82,22 @@ public sealed class SchedulerDeskTests : ISchedulerEffects
         Assert.Null((await other).DeviceId);
     }
 
+    /// <summary>Work that somebody holds back beside a free device is nobody's mistake, and no alarm.</summary>
+    [Fact]
+    public async Task Waiting_WorkThatIsHeld_IsNotCounted()
+    {
+        await EnrolledAsync("r0", "r1", "r2");
+        WorkItem held = Item("r0") with { Policy = new WorkPolicy(HeldBy: "ada") };
+        await _desk.RequestAsync(held);
+        Assert.Equal(0, _desk.Waiting);
+
+        await _desk.RequestAsync(Item("r1"));
+        Assert.Equal(1, _desk.Waiting);
+
+        await _desk.RequestAsync(held with { Policy = new WorkPolicy() });
+        Assert.Equal(2, _desk.Waiting);
+    }
+
     [Fact]
     public async Task RequestAsync_WriteOfItsGrantFails_IsNotAnswered()
     {
