@@ -17,7 +17,7 @@ internal static class BenchCommand
 
     public static int Run(string[] args)
     {
-        var recipe = new Argument<FileInfo>("recipe") { Description = "Recipe whose model is timed, such as recipes/crammed-bert-24h.json" };
+        var recipe = new Argument<string>("RECIPE") { Description = "Recipe whose model is timed, such as recipes/crammed-bert-24h.json" };
         var device = new Option<string?>("--device") { Description = "cuda:0 or cpu; a GPU where there is one" };
         var engine = new Option<string>("--engine") { Description = "eager, fused or both", DefaultValueFactory = _ => "both" };
         var microbatch = new Option<int[]>("--microbatch") { Description = "Sizes to try: --microbatch 128 256 512", AllowMultipleArgumentsPerToken = true };
@@ -56,26 +56,18 @@ internal static class BenchCommand
                 : p.GetValue(loop) is { } seconds ? BenchRuns.Loop(bench, seconds, p.GetValue(microbatch) ?? [], p.GetValue(tokens))
                 : p.GetValue(curve) is { } steps ? BenchRuns.Curve(bench, steps, p.GetValue(tokens), p.GetValue(export))
                 : Measure(bench, p.GetValue(microbatch) ?? [], p.GetValue(check))));
-        ParseResult parsed = command.Parse(args);
-        return parsed.Errors.Count > 0 ? Math.Max(2, parsed.Invoke()) : parsed.Invoke();
+        return CommandLineRun.Run(command, args);
     }
 
     private static int Start(
-        FileInfo file, string[] overrides, string? where, string engine, int samples, string? cache, bool json, Func<Bench, int> work)
+        string file, string[] overrides, string? where, string engine, int samples, string? cache, bool json, Func<Bench, int> work)
     {
-        if (!file.Exists || engine is not ("eager" or "fused" or "both") || samples < 1)
+        if (engine is not ("eager" or "fused" or "both") || samples < 1)
         {
-            Console.Error.WriteLine(!file.Exists ? $"{file} does not exist. Give a recipe." : $"--engine must be eager, fused or both and --samples at least 1, got {engine} and {samples}.");
-            return 2;
+            throw new ArgumentException($"--engine must be eager, fused or both and --samples at least 1, got {engine} and {samples}.");
         }
 
-        RecipeLoadResult loaded = RecipeLoader.Load(File.ReadAllText(file.FullName), file.FullName, overrides);
-        if (loaded.Recipe is not { } recipe)
-        {
-            loaded.Problems.ToList().ForEach(Console.Error.WriteLine);
-            return 2;
-        }
-
+        Recipe recipe = LocalRecipes.Load(file, overrides);
         TorchRuntimeInfo torchInfo = TorchRuntime.Load(Environment.GetEnvironmentVariable("CRAM_LIBTORCH"));
         var device = torch.device(where ?? (torchInfo.CudaDevices > 0 ? "cuda:0" : "cpu"));
         return work(new Bench(recipe, device, engine, samples, cache, json));

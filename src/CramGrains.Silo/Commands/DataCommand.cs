@@ -68,13 +68,7 @@ internal static class DataCommand
         };
         command.SetAction(parsed =>
         {
-            var file = parsed.GetRequiredValue(recipe);
-            var loaded = RecipeLoader.Load(File.ReadAllText(file), file, parsed.GetValue(overrides) ?? [], corpusPaths: parsed.GetValue(texts));
-            if (loaded.Recipe is not { } complete)
-            {
-                throw new CorpusException(string.Join('\n', loaded.Problems));
-            }
-
+            var complete = LocalRecipes.Load(parsed.GetRequiredValue(recipe), parsed.GetValue(overrides), parsed.GetValue(texts));
             var options = new CorpusOptions
             {
                 GlueFolder = parsed.GetValue(glue), Threads = Math.Max(1, parsed.GetValue(threads)), Downloads = DownloadSettings.FromEnvironment(),

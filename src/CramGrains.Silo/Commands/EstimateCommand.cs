@@ -28,15 +28,8 @@ internal static class EstimateCommand
         };
         command.SetAction(parsed =>
         {
-            string file = parsed.GetRequiredValue(recipe);
-            var loaded = RecipeLoader.Load(File.ReadAllText(file), file, parsed.GetValue(overrides) ?? []);
-            if (loaded.Recipe is null)
-            {
-                throw new ArgumentException(string.Join('\n', loaded.Problems));
-            }
-
             var estimate = RunEstimate.Of(
-                loaded.Recipe, Peak(parsed.GetValue(gpu), parsed.GetValue(peak)), parsed.GetValue(utilization), parsed.GetValue(speed), parsed.GetValue(corpus));
+                LocalRecipes.Load(parsed.GetRequiredValue(recipe), parsed.GetValue(overrides)), Peak(parsed.GetValue(gpu), parsed.GetValue(peak)), parsed.GetValue(utilization), parsed.GetValue(speed), parsed.GetValue(corpus));
             if (parsed.GetValue(json))
             {
                 Console.WriteLine(Json(estimate));

@@ -31,13 +31,11 @@ internal static class PretrainCommand
         };
         command.SetAction(parsed =>
         {
-            string file = parsed.GetRequiredValue(recipe);
             string corporaFolder = LocalCorpora.Folder(parsed.GetValue(corpora));
             string[] sources = parsed.GetValue(corpus) ?? [];
             string? prepared = sources is [var one] ? LocalCorpora.Find(one, corporaFolder) : null;
             string[] settings = [.. parsed.GetValue(overrides) ?? [], .. parsed.GetValue(budget) is { } text ? [$"budget={text}"] : (string[])[]];
-            var loaded = RecipeLoader.Load(File.ReadAllText(file), file, settings, corpusPaths: prepared is null ? LocalCorpora.Paths(sources) : null);
-            var run = loaded.Recipe ?? throw new ArgumentException(string.Join('\n', loaded.Problems));
+            var run = LocalRecipes.Load(parsed.GetRequiredValue(recipe), settings, prepared is null ? LocalCorpora.Paths(sources) : null);
             var place = LocalDevice.Choose(parsed.GetValue(device));
             LocalDevice.UntilInterrupted(stop =>
             {

@@ -53,7 +53,7 @@ internal static class SchedulesCommand
             return ("Learning-rate schedules, warm-up and cool-down of a tenth where a shape has them", ScheduleChart.AllShapes());
         }
 
-        var loaded = RecipeLoader.Load(File.ReadAllText(file), file, overrides);
-        return loaded.Recipe is { } recipe ? ($"Schedules of {recipe.Name}", ScheduleChart.OfRecipe(recipe)) : throw new ArgumentException(string.Join('\n', loaded.Problems));
+        var recipe = LocalRecipes.Load(file, overrides);
+        return ($"Schedules of {recipe.Name}", ScheduleChart.OfRecipe(recipe));
     }
 }
