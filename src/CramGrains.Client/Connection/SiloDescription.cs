@@ -4,8 +4,9 @@ using System.Text.Json;
 namespace CramGrains.Client.Connection;
 
 /// <summary>What a silo says of itself in <c>silo.json</c> of its home folder and at <c>/silo.json</c> of its HTTP port.</summary>
+/// <remarks>Its last value is when its process began, in clock ticks since the machine's start: a clock that is set after the silo began moves a time of day, and not these.</remarks>
 internal sealed record SiloDescription(
-    int Pid, string Machine, string GatewayAddress, int GatewayPort, int HttpPort, string ClusterId, string ServiceId, DateTimeOffset StartedAt)
+    int Pid, string Machine, string GatewayAddress, int GatewayPort, int HttpPort, string ClusterId, string ServiceId, DateTimeOffset StartedAt, long? StartTicks = null)
 {
     private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
@@ -31,12 +32,23 @@ internal sealed record SiloDescription(
     {
         try
         {
+            if (StartTicks is { } ticks && OperatingSystem.IsLinux())
+            {
+                return TicksOf(File.ReadAllText($"/proc/{Pid}/stat")) == ticks;
+            }
+
             using var process = Process.GetProcessById(Pid);
             return !process.HasExited && process.StartTime.ToUniversalTime() <= StartedAt.UtcDateTime.AddSeconds(2);
         }
-        catch (Exception problem) when (problem is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        catch (Exception problem) when (problem is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception or IOException or UnauthorizedAccessException)
         {
             return false;
         }
     }
+
+    /// <summary>Field 22 of <c>/proc/PID/stat</c>, counted from the name's last parenthesis; null for a process that is dead but not yet reaped.</summary>
+    private static long? TicksOf(string stat) =>
+        stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries) is [not ("Z" or "X"), .. { Length: > 18 } rest]
+            ? long.Parse(rest[18], System.Globalization.CultureInfo.InvariantCulture)
+            : null;
 }

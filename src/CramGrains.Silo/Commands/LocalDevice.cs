@@ -15,8 +15,8 @@ internal static class LocalDevice
     public static torch.Device Choose(string? wanted)
     {
         var runtime = TorchRuntime.Load(Environment.GetEnvironmentVariable("CRAM_LIBTORCH"));
-        string name = wanted ?? (runtime.CudaDevices > 0 ? "cuda:0" : "cpu");
-        bool gpu = name == "cuda" || (name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out int index) && index >= 0 && index < runtime.CudaDevices);
+        string name = wanted is null ? runtime.CudaDevices > 0 ? "cuda:0" : "cpu" : wanted == "cuda" ? "cuda:0" : wanted; // one name a device: studies lock by it
+        bool gpu = wanted == "cuda" || (name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out int index) && index >= 0 && index < runtime.CudaDevices);
         if (name != "cpu" && !gpu)
         {
             throw new ArgumentException($"--device must be cpu or cuda:N with N below {runtime.CudaDevices} (GPUs that libtorch can use here), got '{name}'.");

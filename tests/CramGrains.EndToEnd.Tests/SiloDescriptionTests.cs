@@ -1,0 +1,43 @@
+using CramGrains.Client.Connection;
+
+namespace CramGrains.EndToEnd.Tests;
+
+/// <summary>Whose silo.json it is: this process plays the silo.</summary>
+public sealed class SiloDescriptionTests : IDisposable
+{
+    private readonly string _home = Directory.CreateTempSubdirectory("cram-described-").FullName;
+
+    public void Dispose() => Directory.Delete(_home, recursive: true);
+
+    [Fact]
+    public void TryRead_ClockSetForwardSinceTheSiloBegan_IsThatSilo()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux tells when a process began in ticks since the machine's start.");
+        Describe(DateTimeOffset.UtcNow.AddDays(-1), OwnTicks());
+        Assert.NotNull(SiloDescription.TryRead(_home));
+    }
+
+    [Fact]
+    public void TryRead_ProcessIdGivenToAnotherSince_IsNone()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux tells when a process began in ticks since the machine's start.");
+        Describe(DateTimeOffset.UtcNow, OwnTicks() - 1);
+        Assert.Null(SiloDescription.TryRead(_home));
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(-1, false)]
+    public void TryRead_SiloThatDoesNotTellItsTicks_IsToldByTheTimeOfDay(int days, bool alive)
+    {
+        Describe(DateTimeOffset.UtcNow.AddDays(days), null);
+        Assert.Equal(alive, SiloDescription.TryRead(_home) is not null);
+    }
+
+    private static long OwnTicks() => long.Parse(File.ReadAllText("/proc/self/stat").Split(") ")[^1].Split(' ')[19], System.Globalization.CultureInfo.InvariantCulture);
+
+    private void Describe(DateTimeOffset startedAt, long? ticks) => File.WriteAllText(Path.Combine(_home, "silo.json"), $$"""
+        { "version": 1, "pid": {{Environment.ProcessId}}, "machine": "m", "gateway_address": "127.0.0.1", "gateway_port": 1, "silo_port": 2, "http_port": 3,
+          "cluster_id": "c", "service_id": "s", "started_at": "{{startedAt:O}}"{{(ticks is null ? "" : $", \"start_ticks\": {ticks}")}} }
+        """);
+}
