@@ -40,7 +40,9 @@ internal sealed class Supplies(IGrainFactory grains, IMachines machines, CorpusC
         IArtefactGrain checkpoints = grains.GetGrain<IArtefactGrain>(ArtefactKeys.Checkpoints(runId));
         IReadOnlyList<PublishedArtefact> versions = await checkpoints.ListAsync();
         IReadOnlyDictionary<string, string> alive = machines.Alive;
-        PublishedArtefact? best = versions.FirstOrDefault(version => version.Machines.Any(machine => machine != machines.Own && alive.ContainsKey(machine))) ?? (versions is [var only, ..] ? only : null);
+        // What this machine has itself counts too, or it would wait for a lost machine's last one beside the one before.
+        PublishedArtefact? best = versions.FirstOrDefault(version => Directory.Exists(Path.Combine(folders.Checkpoints(runId), version.Name))
+            || version.Machines.Any(machine => machine != machines.Own && alive.ContainsKey(machine))) ?? (versions is [var only, ..] ? only : null);
         if (best is null || (folders.NewestCheckpoint(runId) is { } here && ArtefactFolders.Age(here).CompareTo(ArtefactFolders.Age(best.Name)) >= 0))
         {
             return;
