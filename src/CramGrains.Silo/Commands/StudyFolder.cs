@@ -48,7 +48,7 @@ internal sealed class StudyFolder(string root)
                 return claim;
             }
 
-            Thread.Sleep(50);
+            Thread.Sleep(50); // the operating system tells nobody that a lock is free
         }
     }
 

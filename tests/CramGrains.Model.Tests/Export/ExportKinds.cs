@@ -98,4 +98,11 @@ internal static class ExportKinds
         using var frozen = no_grad();
         return model.MaskedLogits(ids, arange(ids.numel(), dtype: ScalarType.Int64));
     }
+
+    /// <summary>Writes the export of a kind into a folder of its name.</summary>
+    public static string Export(string parent, string kind)
+    {
+        using var model = Model(All[kind].Shape);
+        return HuggingFaceExport.Write(Path.Combine(parent, kind), ToExport(All[kind].Shape, model)).Folder;
+    }
 }

@@ -1,4 +1,3 @@
-using System.Reflection;
 using CramGrains.Interfaces.Runs;
 using CramGrains.Silo.Artefacts;
 using CramGrains.Silo.Hosting;
@@ -68,7 +67,7 @@ public sealed class RetentionSweeperTests : IDisposable
     {
         var run = new RunView(
             RunId, "n", "u", RunState.Succeeded, TerminationReason.Completed, "", _time.GetUtcNow().AddDays(-3), _time.GetUtcNow().AddDays(-2), "r", "c", "a/gpu0", 1, 1, 60, 60, null, []);
-        var grains = Answering<IGrainFactory>(method => Grain(method.ReturnType, run, holders));
+        var grains = Answers.Make<IGrainFactory>(method => Grain(method.ReturnType, run, holders));
         using var sweeper = new RetentionSweeper(
             grains, new Up(own, alive), home, new ArtefactFolders(home, new GlueOffers()), Options.Create(new SiloOptions { Machine = own }), Options.Create(new RetentionOptions()), new SiloClock(_time),
             NullLogger<RetentionSweeper>.Instance);
@@ -76,9 +75,9 @@ public sealed class RetentionSweeperTests : IDisposable
     }
 
     private static object Grain(Type kind, RunView run, string[] holders) =>
-        kind == typeof(ISchedulerQueue) ? Answering<ISchedulerQueue>(_ => Task.FromResult<IReadOnlyList<string>>([]))
-        : kind == typeof(IRunGrain) ? Answering<IRunGrain>(_ => Task.FromResult<RunView?>(run))
-        : Answering<IArtefactGrain>(method => method.Name == nameof(IArtefactGrain.ListAsync)
+        kind == typeof(ISchedulerQueue) ? Answers.Make<ISchedulerQueue>(_ => Task.FromResult<IReadOnlyList<string>>([]))
+        : kind == typeof(IRunGrain) ? Answers.Make<IRunGrain>(_ => Task.FromResult<RunView?>(run))
+        : Answers.Make<IArtefactGrain>(method => method.Name == nameof(IArtefactGrain.ListAsync)
             ? Task.FromResult<IReadOnlyList<PublishedArtefact>>([new PublishedArtefact(Step, "d", 1, holders)]) : Task.CompletedTask);
 
     private static string Checkpoint(HomeFolder home)
@@ -88,24 +87,10 @@ public sealed class RetentionSweeperTests : IDisposable
         return folder;
     }
 
-    private static T Answering<T>(Func<MethodInfo, object> answer) where T : class
-    {
-        T made = DispatchProxy.Create<T, Answers>();
-        ((Answers)(object)made).Answer = answer;
-        return made;
-    }
-
     private sealed class Up(string own, string[] machines) : IMachines
     {
         public string Own => own;
 
         public IReadOnlyDictionary<string, string> Alive { get; } = machines.ToDictionary(machine => machine, machine => $"{machine}:1");
-    }
-
-    public class Answers : DispatchProxy
-    {
-        public Func<MethodInfo, object>? Answer { get; set; }
-
-        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => Answer!(targetMethod!);
     }
 }

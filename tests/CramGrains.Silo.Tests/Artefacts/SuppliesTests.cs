@@ -1,4 +1,3 @@
-using System.Reflection;
 using CramGrains.Silo.Artefacts;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Worker;
@@ -41,19 +40,5 @@ public sealed class SuppliesTests : IMachines, IDisposable
         await supplies.BringAsync(assignment, (_, what) => wanted.Add(what), patience.Token);
 
         Assert.Empty(wanted);
-    }
-
-    public class Answers : DispatchProxy
-    {
-        private Func<MethodInfo, object>? _answer;
-
-        public static T Make<T>(Func<MethodInfo, object> answer) where T : class
-        {
-            T made = Create<T, Answers>();
-            ((Answers)(object)made)._answer = answer;
-            return made;
-        }
-
-        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => _answer!(targetMethod!);
     }
 }
