@@ -5,6 +5,7 @@ using CramGrains.Silo.Telemetry;
 using CramGrains.Silo.Worker;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Runtime.MembershipService.SiloMetadata;
+using Orleans.Serialization;
 using Orleans.Storage;
 
 namespace CramGrains.Silo.Hosting;
@@ -48,6 +49,8 @@ internal static class SiloHosting
         builder.UseSiloMetadata(MachineMetadata.Of(silo, reachable));
         builder.AddPlacementDirector<PinToMachinePlacement, PinToMachineDirector>();
         builder.AddGrainService<DeviceAgent>();
+        // A grain that finds no place in time fails with a TimeoutException around Polly's own, which must be able to travel: else the caller is told of a missing codec, and does not ask again.
+        builder.Services.Configure<ExceptionSerializationOptions>(exceptions => exceptions.SupportedNamespacePrefixes.Add("Polly"));
         // The simulated world speaks through the grains' interfaces; what implements them there is no grain.
         builder.Services.PostConfigure<Orleans.Configuration.GrainTypeOptions>(types => types.Classes.RemoveWhere(t => t.Namespace == typeof(Simulation.SimWorld).Namespace));
         return builder;

@@ -43,7 +43,9 @@ internal sealed class Lab : IAsyncDisposable
     /// <param name="runs">Changes to the run options, which are set for quick tests.</param>
     /// <param name="gpus">What <c>auto</c> finds.</param>
     /// <param name="scheduling">Changes to the scheduling options, which guarantee nobody anything.</param>
-    public static async Task<Lab> StartAsync(int machines = 1, string devices = "cpu", Action<RunOptions>? runs = null, Action<SchedulingOptions>? scheduling = null, Silo.Devices.IGpuProbe? gpus = null)
+    /// <param name="silos">Changes to each silo, after everything else.</param>
+    public static async Task<Lab> StartAsync(
+        int machines = 1, string devices = "cpu", Action<RunOptions>? runs = null, Action<SchedulingOptions>? scheduling = null, Silo.Devices.IGpuProbe? gpus = null, Action<ISiloBuilder>? silos = null)
     {
         string home = Directory.CreateTempSubdirectory("cram-lab-").FullName;
         var workers = new ScriptedWorkerHost();
@@ -76,6 +78,7 @@ internal sealed class Lab : IAsyncDisposable
             silo.Services.PostConfigure<DeviceOptions>(o => (o.PollSeconds, o.ReportSeconds) = (0.01, 0.05));
             silo.AddCramGrains(options).UseEmbeddedStore();
             silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Error));
+            silos?.Invoke(silo);
         });
         InProcessTestCluster cluster = builder.Build();
         await cluster.DeployAsync();
