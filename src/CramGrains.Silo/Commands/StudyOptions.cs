@@ -144,21 +144,24 @@ internal sealed class StudyOptions
         }
     }
 
-    /// <summary>Which cells are meant; each thing that <c>--only</c> names must be one at least.</summary>
+    /// <summary>Which cells are meant; each thing that <c>--only</c> names must be one at least, also with <c>--budget</c> and <c>--seeds</c> beside it.</summary>
     private static Func<StudyCell, bool> Selection(Study study, string[] only, string[] budgets, int[] seeds)
     {
         var selections = only.Select(StudySelection.Parse).ToList();
         foreach (var (index, selection) in selections.Index())
         {
-            if (!study.Cells.Any(selection.Covers))
+            var covered = study.Cells.Where(selection.Covers).ToList();
+            if (!covered.Any(IsOfThese))
             {
-                throw new ArgumentException($"--only {only[index]}: the study has no such cell. It has {string.Join(", ", study.Cells.Select(cell => cell.Name))}.");
+                throw new ArgumentException(covered.Count == 0
+                    ? $"--only {only[index]}: the study has no such cell. It has {string.Join(", ", study.Cells.Select(cell => cell.Name))}."
+                    : $"--only {only[index]}: of {string.Join(", ", covered.Select(cell => cell.Name))} none is left by --budget and --seeds. What they add to a study are no ablations: those have \"budget\" and \"seeds\" under \"ablate\".");
             }
         }
 
         // Grids have a budget and a seed of their own.
-        return cell => (selections.Count == 0 || selections.Any(selection => selection.Covers(cell)))
-            && (cell.Part == StudyPart.Grid ? budgets.Length + seeds.Length == 0 || selections.Count > 0
-                : (budgets.Length == 0 || budgets.Contains(cell.Budget)) && (seeds.Length == 0 || seeds.Contains(cell.Seed)));
+        bool IsOfThese(StudyCell cell) => cell.Part == StudyPart.Grid ? budgets.Length + seeds.Length == 0 || selections.Count > 0
+            : (budgets.Length == 0 || budgets.Contains(cell.Budget)) && (seeds.Length == 0 || seeds.Contains(cell.Seed));
+        return cell => (selections.Count == 0 || selections.Any(selection => selection.Covers(cell))) && IsOfThese(cell);
     }
 }

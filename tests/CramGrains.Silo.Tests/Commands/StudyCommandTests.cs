@@ -144,6 +144,9 @@ public sealed class StudyCommandTests(TrainedRun trained, MiniatureStudy whole) 
         var unknown = Call([.. whole.Arguments(trained, output), "--only", "adam"]);
         Assert.Equal(2, unknown.Code);
         Assert.Contains("It has adamw@grid=0.001#0", unknown.Error, StringComparison.Ordinal);
+        var none = Call([.. whole.Arguments(trained, output), "--only", "muon-without-muon", "--seeds", "1"]); // a seed that the option adds, which ablations do not have
+        Assert.Equal(2, none.Code);
+        Assert.Contains("none is left by --budget and --seeds", none.Error, StringComparison.Ordinal);
     }
 
     [Fact]
