@@ -25,8 +25,9 @@ public static class FineTunedFolder
     /// <param name="folder">The folder.</param>
     /// <param name="model">The model.</param>
     /// <param name="result">Its seed and its scores.</param>
+    /// <param name="pretrained">Identity of the weights that it started from (<see cref="PretrainedEncoder.Identity"/>).</param>
     /// <exception cref="GlueException">Its vocabulary is not WordPiece.</exception>
-    public static void Write(string folder, FineTunedModel model, FineTuningResult result)
+    public static void Write(string folder, FineTunedModel model, FineTuningResult result, string pretrained)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(model);
@@ -46,7 +47,7 @@ public static class FineTunedFolder
                 Path.Combine(unfinished, VocabularyFile), stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(string.Join('\n', encoder.Vocabulary) + "\n")));
             var description = new Description(
                 CurrentVersion, model.Task.Name, result.Seed, model.Architecture, model.Recipe, encoder.Normalizer, model.Format.PairSeparators, [weights, vocabulary],
-                [.. Kept(result)]);
+                [.. Kept(result)], pretrained);
             DurableFiles.Write(Path.Combine(unfinished, DescriptionFile), stream => JsonSerializer.Serialize(stream, description, Json));
             if (Directory.Exists(folder))
             {
@@ -65,8 +66,8 @@ public static class FineTunedFolder
         }
     }
 
-    /// <summary>Whether a folder holds the model that gave a result: of its seed, its settings and its scores.</summary>
-    public static bool IsOf(string folder, FineTuningRecipe recipe, FineTuningResult result)
+    /// <summary>Whether a folder holds the model that gave a result: from its weights, of its seed, its settings and its scores.</summary>
+    public static bool IsOf(string folder, FineTuningRecipe recipe, FineTuningResult result, string pretrained)
     {
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(result);
@@ -74,13 +75,17 @@ public static class FineTunedFolder
         {
             var kept = ReadDescription(folder);
             return (kept.Task, kept.Seed) == (result.Task, result.Seed) && kept.Scores.SequenceEqual(Kept(result))
-                && GlueResultFolder.Digest(kept.FineTuning) == GlueResultFolder.Digest(recipe);
+                && GlueResultFolder.Digest(kept.FineTuning) == GlueResultFolder.Digest(recipe) && IsFrom(kept, pretrained);
         }
         catch (GlueException)
         {
             return false; // none there, or torn
         }
     }
+
+    /// <summary>Whether a folder's model started from these weights.</summary>
+    /// <exception cref="GlueException">There is none, or its description is torn.</exception>
+    public static bool IsFrom(string folder, string pretrained) => IsFrom(ReadDescription(folder), pretrained);
 
     /// <summary>Reads a model, ready to predict; the caller disposes it.</summary>
     /// <exception cref="GlueException">The folder is missing, altered, or of another version; the message names the file.</exception>
@@ -114,6 +119,9 @@ public static class FineTunedFolder
         }
     }
 
+    /// <summary>One that was kept before the weights were written down is taken at its word.</summary>
+    private static bool IsFrom(Description kept, string pretrained) => kept.Pretrained is null || kept.Pretrained == pretrained;
+
     private static IEnumerable<KeptScore> Kept(FineTuningResult result) =>
         result.Scores.Select(score => new KeptScore(score.Task, score.Metric.Id(), score.Value, score.Subset));
 
@@ -143,7 +151,7 @@ public static class FineTunedFolder
 
     private sealed record Description(
         int Version, GlueTaskName Task, int Seed, ArchitectureRecipe Architecture, FineTuningRecipe FineTuning, TextNormalizerKind Normalizer, int PairSeparators,
-        IReadOnlyList<CheckpointFile> Files, IReadOnlyList<KeptScore> Scores);
+        IReadOnlyList<CheckpointFile> Files, IReadOnlyList<KeptScore> Scores, string? Pretrained = null);
 
     private sealed record KeptScore(string Task, string Metric, double Value, bool Subset);
 }

@@ -91,7 +91,7 @@ internal sealed class GlueRuns
         string what = $"{column.Encoder.Name}, {data.Task.Id} seed {seed}";
         string? kept = _keep && seed == column.FirstSeed && column.KeepIn is { } folder ? Path.Combine(folder, data.Task.Id) : null;
         if (column.ResultsIn is { } results && GlueResultFolder.Find(results, column.Encoder.Identity, _recipe, data, seed) is { } found
-            && (kept is null || FineTunedFolder.IsOf(kept, _recipe, found)))
+            && (kept is null || FineTunedFolder.IsOf(kept, _recipe, found, column.Encoder.Identity)))
         {
             column.Add(found);
             _say($"{what}: {Show(found)} (found)");
@@ -115,7 +115,7 @@ internal sealed class GlueRuns
         {
             if (kept is not null)
             {
-                FineTunedFolder.Write(kept, tuned, result);
+                FineTunedFolder.Write(kept, tuned, result, column.Encoder.Identity);
             }
 
             if (column.ResultsIn is not null)

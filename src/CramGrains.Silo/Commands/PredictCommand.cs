@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Evaluation;
 using CramGrains.Model.Recipes;
 using TorchSharp;
@@ -16,7 +17,7 @@ internal static class PredictCommand
         var model = new Argument<string>("RUN") { Description = "A run whose fine-tuned models were kept (cram glue --keep, or fine_tuning.keep_models), or a fine-tuned folder itself." };
         var texts = new Argument<string[]>("TEXT") { Description = "Texts; for a task of pairs, two for each answer.", Arity = ArgumentArity.OneOrMore };
         var task = new Option<string?>("--task") { Description = $"The task: {string.Join(", ", GlueTask.All.Select(known => known.Id))}." };
-        var glue = new Option<string?>("--glue") { Description = "GLUE files: fine-tunes now and keeps the model beside the run, where none is kept yet." };
+        var glue = new Option<string?>("--glue") { Description = "GLUE files: fine-tunes now and keeps the model beside the run, where none of its newest checkpoint is kept yet." };
         var (home, device) = (GlueCommand.HomeOption(), LocalDevice.Option());
         var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
         var command = new RootCommand("Answers texts with a fine-tuned model. Example: cram predict ~/.cramgrains/runs/r-1 --task sst2 \"a gripping film\" \"dull and far too long\"")
@@ -52,16 +53,40 @@ internal static class PredictCommand
             ?? throw new ArgumentException($"--task must be one of {string.Join(", ", GlueTask.All.Select(known => known.Id))}, got {taskName ?? "nothing"}.");
         string run = RunCheckpoint.FolderOf(source, home);
         string kept = FineTunedFolder.OfRun(run, task.Name);
-        if (glueFolder is not null && !File.Exists(Path.Combine(kept, FineTunedFolder.DescriptionFile)))
+        bool isThere = File.Exists(Path.Combine(kept, FineTunedFolder.DescriptionFile)), outdated = isThere && IsOutdated(kept, run);
+        if (outdated && glueFolder is null)
+        {
+            Console.Error.WriteLine($"{kept}: fine-tuned before the run's newest checkpoint. Give --glue DIR to fine-tune that one.");
+        }
+
+        if (glueFolder is not null && (!isThere || outdated))
         {
             using var pretrained = PretrainedModel.Open(run);
             var recipe = GlueCommand.Settings(pretrained.Recipe, []);
             LocalDevice.UntilInterrupted(stop => GlueProtocol.Run(
                 recipe, pretrained.Encoder, GlueReader.Read(glueFolder, task.Name), [pretrained.Recipe?.Seed ?? 0], device, null,
-                (result, tuned) => FineTunedFolder.Write(kept, tuned, result), stop));
+                (result, tuned) => FineTunedFolder.Write(kept, tuned, result, pretrained.Encoder.Identity), stop));
         }
 
         return FineTunedFolder.Read(kept, device);
+    }
+
+    /// <summary>Whether the run has trained on since a model was kept. Its weights may lie on another machine; then nobody can tell.</summary>
+    private static bool IsOutdated(string kept, string run)
+    {
+        foreach (string checkpoint in new CheckpointStore(Path.Combine(run, "checkpoints"), keep: 2).List())
+        {
+            try
+            {
+                return !FineTunedFolder.IsFrom(kept, PretrainedModel.IdentityOf(CheckpointStore.ReadManifest(checkpoint)));
+            }
+            catch (InvalidDataException)
+            {
+                // damaged: fine-tuning would pass it over too
+            }
+        }
+
+        return false;
     }
 
     private static List<GlueExample> Examples(GlueTask task, string[] texts)

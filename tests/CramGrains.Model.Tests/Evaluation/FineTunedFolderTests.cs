@@ -69,7 +69,7 @@ public sealed class FineTunedFolderTests : IDisposable
         var (result, model) = Train(seed: 3, new WordHashEncoder());
         using (model)
         {
-            Assert.Throws<GlueException>(() => FineTunedFolder.Write(Folder, model, result));
+            Assert.Throws<GlueException>(() => FineTunedFolder.Write(Folder, model, result, "abc"));
         }
 
         Assert.False(Directory.Exists(Path.GetDirectoryName(Folder)));
@@ -80,7 +80,7 @@ public sealed class FineTunedFolderTests : IDisposable
         var (result, model) = Train(seed, new WordPieceEncoder(Vocabulary, TextNormalizerKind.Crammed));
         using (model)
         {
-            FineTunedFolder.Write(Folder, model, result);
+            FineTunedFolder.Write(Folder, model, result, "abc");
             return model.Outputs(Asked, TestContext.Current.CancellationToken);
         }
     }

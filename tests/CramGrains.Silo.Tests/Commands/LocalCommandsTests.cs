@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using CramGrains.Model.Evaluation;
+using CramGrains.Model.Recipes;
 using CramGrains.Silo.Commands;
 
 namespace CramGrains.Silo.Tests.Commands;
@@ -102,6 +104,16 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
         var answered = TrainedRun.Call(PredictCommand.Run, copy, "--task", "cola", "--device", "cpu", "--glue", trained.Glue, "--json", "a film");
         Assert.True(answered.Code == 0, answered.Error);
         Assert.Contains(answered.Json.GetProperty("answer").GetString(), (string[])["0", "1"]);
+
+        string description = Path.Combine(FineTunedFolder.OfRun(copy, GlueTaskName.Cola), FineTunedFolder.DescriptionFile), now = File.ReadAllText(description);
+        var node = JsonNode.Parse(now)!;
+        node["pretrained"] = new string('0', 64); // as if it had been kept before the run trained on
+        File.WriteAllText(description, node.ToJsonString());
+        var outdated = TrainedRun.Call(PredictCommand.Run, copy, "--task", "cola", "--device", "cpu", "a film");
+        Assert.Equal(0, outdated.Code);
+        Assert.Contains("fine-tuned before the run's newest checkpoint", outdated.Error, StringComparison.Ordinal);
+        Assert.Equal(0, TrainedRun.Call(PredictCommand.Run, copy, "--task", "cola", "--device", "cpu", "--glue", trained.Glue, "a film").Code);
+        Assert.Equal(now, File.ReadAllText(description));
     }
 
     [Theory]

@@ -57,7 +57,7 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
         GlueResultFolder.Write(GlueResultFolder.OfRun(assignment.RunFolder!), identity, recipe.FineTuning, result);
         if (recipe.FineTuning.KeepModels == true && assignment.Seed == recipe.Seed)
         {
-            FineTunedFolder.Write(FineTunedFolder.OfRun(assignment.RunFolder!, result.Task), tuned, result);
+            FineTunedFolder.Write(FineTunedFolder.OfRun(assignment.RunFolder!, result.Task), tuned, result, identity);
         }
     }
 
