@@ -73,15 +73,21 @@ internal static class StudyNotes
 
     private static IEnumerable<string> Tuning(StudyDefinition study, IReadOnlyList<StudyCellResult> cells)
     {
-        foreach (var variant in study.Variants)
+        var grids = study.Variants.Select(variant => (variant.Name, Grid: StudyChoices.Grid(study, variant.Name, cells))).ToList();
+        foreach (var (name, grid) in grids)
         {
-            yield return StudyChoices.Grid(study, variant.Name, cells) switch
+            if (grid is not null)
             {
-                null => $"{variant.Name}: no setting was tuned in this study.",
-                { Best: { } best } grid => $"{variant.Name}: {grid.Key} = {StudyCell.Text(best)}, tuned on {grid.Points.Count} values at {grid.Budget} each"
-                    + (grid.AtEdge ? "; it lies at the edge of the grid, so a better value may lie outside." : "."),
-                { } grid => $"{variant.Name}: the grid over {grid.Key} is not complete.",
-            };
+                yield return grid.Best is { } best
+                    ? $"{name}: {grid.Key} = {StudyCell.Text(best)}, tuned on {grid.Points.Count} values at {grid.Budget} each"
+                        + (grid.AtEdge ? "; it lies at the edge of the grid, so a better value may lie outside." : ".")
+                    : $"{name}: the grid over {grid.Key} is not complete.";
+            }
+        }
+
+        if (grids.Where(grid => grid.Grid is null).Select(grid => grid.Name).ToList() is { Count: > 0 } untuned)
+        {
+            yield return $"Not tuned in this study: {string.Join(", ", untuned)}.";
         }
     }
 

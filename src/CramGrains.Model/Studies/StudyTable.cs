@@ -88,12 +88,12 @@ public static class StudyTable
             text.Append('\n');
         }
 
-        if (study.Settings.Any(setting => setting.Candidates.Any(candidate => candidate.Mean is not null)))
+        if (study.Settings.Where(setting => setting.Candidates.Any(candidate => candidate.Mean is not null)).ToList() is { Count: > 0 } chosen)
         {
             text.Append("## Fine-tuning setting, chosen on held-out training data\n\n");
             Row(text, ["variant", "mean over tasks by setting"]);
             Rule(text, 2);
-            foreach (var setting in study.Settings)
+            foreach (var setting in chosen)
             {
                 Row(text, [setting.Variant, string.Join("; ", setting.Candidates.Select(candidate =>
                 {

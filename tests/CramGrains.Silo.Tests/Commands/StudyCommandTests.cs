@@ -19,7 +19,7 @@ public sealed class StudyCommandTests(TrainedRun trained, MiniatureStudy whole) 
         string[] expected =
         [
             "| adamw | 2ktokens | 1 |", "| muon | 4ktokens | 1 |", "**muon against adamw at 4ktokens: ", " GLUE points**", "| adamw | training.optimizer.learning_rate | 1ktokens |",
-            "## Fine-tuning setting, chosen on held-out training data", "| muon | 2ktokens | 1 |", "## Ladder of budgets", "- muon: no setting was tuned in this study.", "- All ran on cpu, eager engine.",
+            "## Fine-tuning setting, chosen on held-out training data", "| muon | 2ktokens | 1 |", "## Ladder of budgets", "- Not tuned in this study: muon.", "- All ran on cpu, eager engine.",
         ];
         Assert.All(expected, line => Assert.Contains(line, outcome.Output, StringComparison.Ordinal));
         Assert.DoesNotContain("Not finished", outcome.Output, StringComparison.Ordinal);
