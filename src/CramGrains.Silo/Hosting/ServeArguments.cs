@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -42,8 +41,7 @@ internal sealed partial record ServeArguments(
         silo.Machine = given.GetValueOrDefault("--machine", silo.Machine);
         silo.Devices = given.GetValueOrDefault("--devices", silo.Devices);
         var cluster = ServeConfiguration.Bind(configuration, "cluster", new ClusterMemberOptions());
-        Check(silo);
-        Check(cluster);
+        ServeConfiguration.CheckValues(configuration, silo, cluster);
         return new ServeArguments(
             silo, cluster, Port(given, "--silo-port", silo.SiloPort), Port(given, "--gateway-port", silo.GatewayPort), Port(given, "--http-port", silo.HttpPort),
             configuration, given.TryGetValue("--log", out string? log) ? Path.GetFullPath(log) : null);
@@ -64,15 +62,6 @@ internal sealed partial record ServeArguments(
         }
 
         return given;
-    }
-
-    private static void Check(object options)
-    {
-        var problems = new List<ValidationResult>();
-        if (!Validator.TryValidateObject(options, new ValidationContext(options), problems, validateAllProperties: true))
-        {
-            throw new StartupException(string.Join(" ", problems.Select(problem => problem.ErrorMessage)));
-        }
     }
 
     private static int Port(Dictionary<string, string> given, string option, int setting) =>

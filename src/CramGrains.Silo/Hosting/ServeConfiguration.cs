@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using CramGrains.Silo.Artefacts;
 
 namespace CramGrains.Silo.Hosting;
@@ -59,6 +61,31 @@ internal static class ServeConfiguration
         catch (InvalidOperationException problem)
         {
             throw new StartupException($"{problem.Message} {problem.InnerException?.Message}".TrimEnd());
+        }
+    }
+
+    /// <summary>Checks form and range of every setting, before anything is started that would have to end again.</summary>
+    /// <param name="configuration">All settings.</param>
+    /// <param name="bound">Sections that are filled already, and changed by the command line.</param>
+    /// <exception cref="StartupException">Values have the wrong form, or are out of range; all of the latter are named.</exception>
+    public static void CheckValues(IConfiguration configuration, params IReadOnlyList<object> bound)
+    {
+        var problems = new List<string>();
+        foreach ((string section, Type type) in Sections)
+        {
+            object options = bound.FirstOrDefault(type.IsInstanceOfType) ?? Bind(configuration, section, Activator.CreateInstance(type)!);
+            var found = new List<ValidationResult>();
+            Validator.TryValidateObject(options, new ValidationContext(options), found, validateAllProperties: true);
+            problems.AddRange(
+                from problem in found
+                from name in problem.MemberNames
+                let value = string.Create(CultureInfo.InvariantCulture, $"{type.GetProperty(name)!.GetValue(options)}")
+                select $"{Root}:{section}:{name} is '{value}': {problem.ErrorMessage}");
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new StartupException(string.Join("\n", problems));
         }
     }
 

@@ -37,6 +37,13 @@ public sealed class ServeConfigurationTests : IDisposable
     [InlineData("""{"cram":{"silo":{"HttpPort":"many"}}}""", "HttpPort")]
     [InlineData("""{"cram":{"cluster":{"CheckpointCopies":0}}}""", "CheckpointCopies")]
     [InlineData("""{"cram":{"cluster":{"Id":"two words"}}}""", "cram:cluster:Id")]
+    [InlineData("""{"cram":{"silo":{"HttpPort":99999}}}""", "cram:silo:HttpPort")]
+    [InlineData("""{"cram":{"runs":{"MaxAttempts":0}}}""", "cram:runs:MaxAttempts")]
+    [InlineData("""{"cram":{"devices":{"WorkerLeaseSeconds":0.5}}}""", "cram:devices:WorkerLeaseSeconds")]
+    [InlineData("""{"cram":{"devices":{"WorkerLeaseSeconds":"five minutes"}}}""", "cram:devices:WorkerLeaseSeconds")]
+    [InlineData("""{"cram":{"scheduling":{"GuaranteedRunSeconds":-4}}}""", "cram:scheduling:GuaranteedRunSeconds")]
+    [InlineData("""{"cram":{"retention":{"CopyHours":"1,5"}}}""", "cram:retention:CopyHours")]
+    [InlineData("""{"cram":{"artefacts":{"PatienceSeconds":0}}}""", "cram:artefacts:PatienceSeconds")]
     [InlineData("""{"cram":""", "settings.json")]
     public void Parse_BadSettings_NamesWhatIsWrong(string json, string named)
     {
