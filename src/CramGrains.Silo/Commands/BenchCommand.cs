@@ -56,7 +56,7 @@ internal static class BenchCommand
                 : p.GetValue(loop) is { } seconds ? BenchRuns.Loop(bench, seconds, p.GetValue(microbatch) ?? [], p.GetValue(tokens))
                 : p.GetValue(curve) is { } steps ? BenchRuns.Curve(bench, steps, p.GetValue(tokens), p.GetValue(export))
                 : Measure(bench, p.GetValue(microbatch) ?? [], p.GetValue(check))));
-        return CommandLineRun.Run("cram bench", command, args);
+        return CommandLineRun.Run(command, args);
     }
 
     private static int Start(

@@ -14,12 +14,8 @@ internal static class CommandLineRun
     public const int Done = 0, Failed = 1, Usage = 2, NotFinished = 75, Interrupted = 130;
 
     /// <summary>Parses and runs.</summary>
-    /// <param name="name">What its user types, such as <c>cram pretrain</c>; help shows it.</param>
-    /// <param name="command">The command.</param>
-    /// <param name="arguments">What follows the name.</param>
-    public static int Run(string name, RootCommand command, string[] arguments)
+    public static int Run(RootCommand command, string[] arguments)
     {
-        NamedHelp.Of(command, name);
         // '@' begins no name of a file with more arguments: studies name their grids so, and fill-mask takes any text.
         var parsed = command.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)

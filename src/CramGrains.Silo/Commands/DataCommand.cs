@@ -27,7 +27,6 @@ internal static class DataCommand
         {
             Prepare(), List(), Show(), Sample(), Verify(), Remove(), Export(), Encode(), Bench(), DataGlueCommand.Create(DefaultCorpora()),
         };
-        NamedHelp.Of(root, "cram data");
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0)
         {

@@ -41,7 +41,7 @@ internal static class EstimateCommand
 
             return CommandLineRun.Done;
         });
-        return CommandLineRun.Run("cram estimate", command, arguments);
+        return CommandLineRun.Run(command, arguments);
     }
 
     private static double? Peak(string? gpu, double? peak)

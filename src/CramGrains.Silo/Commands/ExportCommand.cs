@@ -35,7 +35,7 @@ internal static class ExportCommand
                 : $"{result.Folder}: {result.Class}ForMaskedLM, {result.Bytes / 1e6:0.0} MB{(result.NeedsTrust ? ", opens with trust_remote_code=True" : "")}");
             return CommandLineRun.Done;
         });
-        return CommandLineRun.Run("cram export", command, arguments);
+        return CommandLineRun.Run(command, arguments);
     }
 
     private static ExportResult Export(string source, string target, string? home, string? vocabularyFile)

@@ -57,7 +57,7 @@ internal static class FillMaskCommand
 
             return CommandLineRun.Done;
         });
-        return CommandLineRun.Run("cram fill-mask", command, arguments);
+        return CommandLineRun.Run(command, arguments);
     }
 
     private static JsonSerializerOptions OneLine { get; } = new(RecipeJson.Options) { WriteIndented = false };

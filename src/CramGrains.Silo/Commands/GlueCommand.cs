@@ -61,7 +61,7 @@ internal static class GlueCommand
 
             return CommandLineRun.Done;
         });
-        return CommandLineRun.Run("cram glue", command, arguments);
+        return CommandLineRun.Run(command, arguments);
     }
 
     /// <summary>The option that names the GLUE files.</summary>

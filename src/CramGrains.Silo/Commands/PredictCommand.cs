@@ -36,7 +36,7 @@ internal static class PredictCommand
 
             return CommandLineRun.Done;
         });
-        return CommandLineRun.Run("cram predict", command, arguments);
+        return CommandLineRun.Run(command, arguments);
     }
 
     private static FineTunedModel Open(string source, string? taskName, string? glueFolder, string? home, torch.Device device)

@@ -49,7 +49,7 @@ internal static class PretrainCommand
             });
             return CommandLineRun.Done;
         });
-        return CommandLineRun.Run("cram pretrain", command, arguments);
+        return CommandLineRun.Run(command, arguments);
     }
 
     private static LocalResult Pretrain(Recipe recipe, Corpus corpus, string output, torch.Device device, string cache, CancellationToken stop)

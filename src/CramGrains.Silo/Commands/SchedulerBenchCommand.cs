@@ -49,7 +49,6 @@ internal static class SchedulerBenchCommand
 
             return 0;
         });
-        NamedHelp.Of(command, "CramGrains.Silo bench-scheduler");
         ParseResult parsed = command.Parse(arguments);
         return parsed.Errors.Count > 0 ? Math.Max(2, parsed.Invoke()) : parsed.InvokeAsync().GetAwaiter().GetResult();
     }

@@ -38,7 +38,7 @@ internal static class SchedulesCommand
 
             return CommandLineRun.Done;
         });
-        return CommandLineRun.Run("cram schedules", command, arguments);
+        return CommandLineRun.Run(command, arguments);
     }
 
     private static (string Title, IReadOnlyList<ScheduleCurve> Curves) Curves(string? file, bool all, string[] overrides)

@@ -21,7 +21,6 @@ internal static class SimulateCommand
             seeds, seed, sabotage, trace, keepGoing,
         };
         command.SetAction(p => Play(p.GetValue(seeds), p.GetValue(seed), p.GetValue(sabotage), p.GetValue(trace), p.GetValue(keepGoing)));
-        NamedHelp.Of(command, "CramGrains.Silo simulate");
         ParseResult parsed = command.Parse(arguments);
         return parsed.Errors.Count > 0 ? Math.Max(2, parsed.Invoke()) : parsed.Invoke();
     }

@@ -44,7 +44,7 @@ internal static class StudyCommand
             });
             return code;
         });
-        return CommandLineRun.Run("cram study", command, arguments);
+        return CommandLineRun.Run(command, arguments);
     }
 
     private static int Execute(StudyRequest asked, StudyStop stop)
