@@ -54,7 +54,12 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         _life = new RunLife(State, this, Options, _clock);
         if (Unfinished)
         {
-            _feed.Publish(_life.View(), milestone: true);
+            // What this silo's scrapers were told before is gone with the activation before; a run that rests would say nothing for days.
+            Tell(_life.View(), milestone: true);
+            if (!State.State.IsFinal())
+            {
+                State.Glue.SelectMany(g => g.Scores).ToList().ForEach(score => _metrics.PublishScore(RunId, score));
+            }
         }
 
         await base.OnActivateAsync(cancellationToken);
