@@ -146,6 +146,11 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
             }
         }
 
+        if (state.Life > 0)
+        {
+            await Corpus.ForgetAsync(RunId); // that it asked before, and was told of a failure: what was in the way may be gone
+        }
+
         return await EnterAsync(RunState.Preparing, "preparing the corpus");
     }
 
