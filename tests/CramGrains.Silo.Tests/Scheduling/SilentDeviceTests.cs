@@ -2,6 +2,7 @@ using CramGrains.Interfaces.Devices;
 using CramGrains.Interfaces.Runs;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Scheduling;
+using CramGrains.Silo.Tests.Hosting;
 
 namespace CramGrains.Silo.Tests.Scheduling;
 
@@ -79,21 +80,4 @@ public sealed class SilentDeviceTests : ISchedulerEffects
     }
 
     private Task ReportAsync() => _desk.ReportDevicesAsync("a", [new DeviceReport("a/gpu0", "a", DeviceReport.Cuda, "GPU", 80L << 30)]);
-
-    /// <summary>A machine's clock, which may be wrong, above time that only goes on.</summary>
-    private sealed class SetClock : TimeProvider
-    {
-        private static readonly DateTimeOffset Noon = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
-        private TimeSpan _passed;
-
-        public TimeSpan WallError { get; set; }
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override DateTimeOffset GetUtcNow() => Noon + _passed + WallError;
-
-        public override long GetTimestamp() => _passed.Ticks;
-
-        public void Pass(TimeSpan time) => _passed += time;
-    }
 }
