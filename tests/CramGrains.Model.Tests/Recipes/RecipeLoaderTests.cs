@@ -153,6 +153,13 @@ public sealed class RecipeLoaderTests
     }
 
     [Theory]
+    [InlineData("1e30tokens")]
+    [InlineData("9223372036854775807tokens")]
+    [InlineData("1e15Mtokens")]
+    public void Load_BudgetOfMoreTokensThanCanBeCounted_IsRefusedAsGiven(string given) =>
+        Assert.Equal([$"budget: expected at most 9000000000 Gtokens, got '{given}'."], RecipeLoader.Load(Tiny, "x.json", [$"budget={given}"]).Problems);
+
+    [Theory]
     [InlineData("budget=24", "24")]
     [InlineData("budget=-5m", "-5m")]
     [InlineData("budget=5 days", "5 days")]
