@@ -225,6 +225,7 @@ public sealed class Pretrainer
         (_checkpoint, _checkpointSteps) = (loaded.Path, manifest.OptimizerSteps);
         _source.Position = manifest.DataPosition;
         _checkpointSeconds = Math.Max(budgetUsedSeconds, manifest.BudgetUsedSeconds);
+        _secondsPerMicrobatchBefore = manifest.BudgetUsedSeconds / Math.Max(1, manifest.MicrobatchSteps); // until this attempt has timed its own, or a run that had ended would train on
         Budget.Restore(_checkpointSeconds, manifest.TokensSeen, manifest.ExaflopUsed);
         _events.Report(new Resumed(loaded.Path, _optimizerSteps, _checkpointSeconds));
     }
