@@ -34,6 +34,21 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     }
 
     [Fact]
+    public void Pretrain_FolderOfAnotherRun_IsRefusedAndLeftAsItIs()
+    {
+        string other = Path.Combine(_folder, "other");
+        Assert.Equal(0, trained.Pretrain(other).Code);
+        var before = Contents();
+        var refused = trained.Pretrain(other, "corpus.vocabulary_size=60");
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("Use another folder", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(before, Contents()); // its vocabulary above all: export and fill-mask read it
+
+        Dictionary<string, string> Contents() =>
+            Directory.EnumerateFiles(other, "*", SearchOption.AllDirectories).ToDictionary(file => file, file => Convert.ToHexString(File.ReadAllBytes(file)));
+    }
+
+    [Fact]
     public void Glue_RunBesideBaselines_IsATableAndFindsItsResultsAgain()
     {
         string[] arguments =
