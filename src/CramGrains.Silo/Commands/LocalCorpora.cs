@@ -59,7 +59,7 @@ internal static class LocalCorpora
     public static void RequireFit(Recipe recipe, Corpus corpus)
     {
         var made = corpus.Manifest.Recipe;
-        if (made.SequenceLength != recipe.Corpus.SequenceLength || corpus.Encoder.VocabularySize > recipe.Corpus.VocabularySize || made.Normalizer != recipe.Corpus.Normalizer)
+        if (made.SequenceLength != recipe.Corpus.SequenceLength || corpus.Encoder.VocabularySize != recipe.Corpus.VocabularySize || made.Normalizer != recipe.Corpus.Normalizer)
         {
             throw new CorpusException(
                 $"{corpus.Folder}: has rows of {made.SequenceLength} tokens, {corpus.Encoder.VocabularySize} entries and normalizer {made.Normalizer}, but the recipe asks for "

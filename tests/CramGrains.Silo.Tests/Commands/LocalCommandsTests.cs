@@ -49,6 +49,16 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     }
 
     [Fact]
+    public void Pretrain_PreparedCorpusOfAnotherVocabulary_IsRefused()
+    {
+        string corpus = Path.Combine(trained.Root, "corpora", trained.Pretraining.Json.GetProperty("corpus_digest").GetString()!);
+        var refused = TrainedRun.Call(
+            PretrainCommand.Run, Path.Combine(trained.Run, "recipe.json"), "--out", Path.Combine(_folder, "out"), "--corpus", corpus, "--device", "cpu", "--set", "corpus.vocabulary_size=4096");
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("has rows of 32 tokens, 70 entries and normalizer Crammed, but the recipe asks for 32, 4096 and Crammed.", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Glue_RunBesideBaselines_IsATableAndFindsItsResultsAgain()
     {
         string[] arguments =
