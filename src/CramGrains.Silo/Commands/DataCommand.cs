@@ -38,7 +38,7 @@ internal static class DataCommand
         {
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
-        catch (Exception problem) when (problem is CorpusException)
+        catch (Exception problem) when (problem is CorpusException or ArgumentException)
         {
             Console.Error.WriteLine(problem.Message);
             return Usage;

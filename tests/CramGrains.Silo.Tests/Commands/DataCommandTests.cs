@@ -1,0 +1,38 @@
+using System.Text;
+using CramGrains.Silo.Commands;
+
+namespace CramGrains.Silo.Tests.Commands;
+
+/// <summary><c>cram data</c> on a corpus that is there.</summary>
+[Collection(nameof(ConsoleCollection))]
+public sealed class DataCommandTests(TrainedRun trained) : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("cram-data-test-").FullName;
+
+    private string Corpora => Path.Combine(trained.Root, "corpora");
+
+    private string Corpus => Path.Combine(Corpora, trained.Pretraining.Json.GetProperty("corpus_digest").GetString()!);
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("there is no such file", "none.json")]
+    [InlineData("nonsense is not a known key", "quickstart", "--set", "nonsense=1")]
+    public void Prepare_RecipeThatCannotBeRead_IsNamedWithExitCodeTwo(string expected, params string[] arguments)
+    {
+        var refused = TrainedRun.Call(DataCommand.Run, ["prepare", .. arguments, "--corpora", _folder]);
+        Assert.Equal(2, refused.Code);
+        Assert.Contains(expected, refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Encode_TextThatIsNotUtf8_IsNamedAndLeavesNoIds()
+    {
+        string text = Path.Combine(_folder, "latin.txt"), ids = Path.Combine(_folder, "ids");
+        File.WriteAllBytes(text, [.. "the king\nthe caf"u8, 0xE9, (byte)'\n']);
+        var refused = TrainedRun.Call(DataCommand.Run, "encode", Corpus, text, ids);
+        Assert.Equal(2, refused.Code);
+        Assert.StartsWith($"{text}: not valid UTF-8", refused.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(ids));
+    }
+}
