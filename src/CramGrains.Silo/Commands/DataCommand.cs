@@ -174,6 +174,7 @@ internal static class DataCommand
         command.SetAction(parsed =>
         {
             var folder = Find(parsed);
+            RequireCorpus(folder);
             Directory.Delete(folder, recursive: true);
             Console.WriteLine($"{folder}: deleted.");
             return Done;
@@ -234,6 +235,24 @@ internal static class DataCommand
         return command;
     }
 
+    /// <summary>Refuses to take a folder for a corpus because it holds a manifest.json: web sites and checkpoints hold one too. A damaged corpus is known by its name.</summary>
+    private static void RequireCorpus(string folder)
+    {
+        if (Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)) is { Length: 64 } name && name.All(char.IsAsciiHexDigit))
+        {
+            return;
+        }
+
+        try
+        {
+            CorpusManifest.Read(folder);
+        }
+        catch (CorpusException problem)
+        {
+            throw new CorpusException($"{folder}: is no corpus: its {CorpusManifest.FileName} is not that of one, and its name is no digest. Nothing was deleted; 'cram data ls' lists the corpora.", problem);
+        }
+    }
+
     private static Corpus Open(ParseResult parsed, bool verify) => Model.Data.Corpus.Open(Find(parsed), verify);
 
     private static string Find(ParseResult parsed)
@@ -244,7 +263,7 @@ internal static class DataCommand
             return Path.GetFullPath(name);
         }
 
-        var found = Directory.Exists(corpora) && name.All(char.IsAsciiHexDigit)
+        var found = Directory.Exists(corpora) && name.Length > 0 && name.All(char.IsAsciiHexDigit)
             ? Directory.EnumerateDirectories(corpora, name + "*").Where(path => File.Exists(Path.Combine(path, CorpusManifest.FileName))).ToList()
             : [];
         return found.Count == 1

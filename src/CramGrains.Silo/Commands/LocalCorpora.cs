@@ -36,7 +36,7 @@ internal static class LocalCorpora
             return Path.GetFullPath(name);
         }
 
-        return Path.Exists(name) || !Directory.Exists(corpora) || !name.All(char.IsAsciiHexDigit)
+        return Path.Exists(name) || !Directory.Exists(corpora) || name.Length == 0 || !name.All(char.IsAsciiHexDigit)
             ? null
             : Directory.EnumerateDirectories(corpora, name + "*").Where(path => File.Exists(Path.Combine(path, CorpusManifest.FileName))).ToList() is [var only]
                 ? only

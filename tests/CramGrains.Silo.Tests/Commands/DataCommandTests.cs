@@ -35,4 +35,34 @@ public sealed class DataCommandTests(TrainedRun trained) : IDisposable
         Assert.StartsWith($"{text}: not valid UTF-8", refused.Error, StringComparison.Ordinal);
         Assert.False(File.Exists(ids));
     }
+
+    [Fact]
+    public void Remove_FolderThatIsNoCorpus_IsLeftAlone()
+    {
+        string site = Directory.CreateDirectory(Path.Combine(_folder, "site")).FullName;
+        File.WriteAllText(Path.Combine(site, "manifest.json"), "{ \"name\": \"a web site\", \"start_url\": \"/\" }");
+        var refused = TrainedRun.Call(DataCommand.Run, "rm", site, "--corpora", Corpora);
+        Assert.Equal(2, refused.Code);
+        Assert.True(File.Exists(Path.Combine(site, "manifest.json")), refused.Output);
+        Assert.Contains("is no corpus", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Remove_EmptyName_NamesNoCorpusThoughOnlyOneIsThere()
+    {
+        string only = Directory.CreateDirectory(Path.Combine(_folder, new string('a', 64))).FullName;
+        File.Copy(Path.Combine(Corpus, "manifest.json"), Path.Combine(only, "manifest.json"));
+        var refused = TrainedRun.Call(DataCommand.Run, "rm", "", "--corpora", _folder);
+        Assert.Equal(2, refused.Code);
+        Assert.True(Directory.Exists(only));
+    }
+
+    [Fact]
+    public void Remove_TornCorpusByItsDigest_IsDeleted()
+    {
+        string torn = Directory.CreateDirectory(Path.Combine(_folder, new string('a', 64))).FullName;
+        File.WriteAllText(Path.Combine(torn, "manifest.json"), "{", Encoding.UTF8);
+        Assert.Equal(0, TrainedRun.Call(DataCommand.Run, "rm", "aaaa", "--corpora", _folder).Code);
+        Assert.False(Directory.Exists(torn));
+    }
 }
