@@ -84,10 +84,7 @@ internal static class DataCommand
         var command = new Command("ls", "Lists the corpora of this machine.") { Corpora, Json };
         command.SetAction(parsed =>
         {
-            var folder = parsed.GetRequiredValue(Corpora);
-            var manifests = Directory.Exists(folder)
-                ? Directory.EnumerateDirectories(folder).Where(path => File.Exists(Path.Combine(path, CorpusManifest.FileName))).Order(StringComparer.Ordinal).Select(CorpusManifest.Read).ToList()
-                : [];
+            var manifests = Readable(parsed.GetRequiredValue(Corpora)).ToList();
             if (parsed.GetValue(Json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(manifests, RecipeJson.Options));
@@ -233,6 +230,31 @@ internal static class DataCommand
             return Done;
         });
         return command;
+    }
+
+    /// <summary>The manifests of a folder of corpora; one that is damaged is named, and the others are read.</summary>
+    private static IEnumerable<CorpusManifest> Readable(string folder)
+    {
+        foreach (var path in Directory.Exists(folder) ? Directory.GetDirectories(folder).Order(StringComparer.Ordinal).ToArray() : [])
+        {
+            if (File.Exists(Path.Combine(path, CorpusManifest.FileName)) && Read(path) is { } manifest)
+            {
+                yield return manifest;
+            }
+        }
+
+        static CorpusManifest? Read(string path)
+        {
+            try
+            {
+                return CorpusManifest.Read(path);
+            }
+            catch (CorpusException problem)
+            {
+                Console.Error.WriteLine(problem.Message);
+                return null;
+            }
+        }
     }
 
     /// <summary>Refuses to take a folder for a corpus because it holds a manifest.json: web sites and checkpoints hold one too. A damaged corpus is known by its name.</summary>

@@ -65,4 +65,16 @@ public sealed class DataCommandTests(TrainedRun trained) : IDisposable
         Assert.Equal(0, TrainedRun.Call(DataCommand.Run, "rm", "aaaa", "--corpora", _folder).Code);
         Assert.False(Directory.Exists(torn));
     }
+
+    [Fact]
+    public void List_OneCorpusTorn_ListsTheOthersAndNamesIt()
+    {
+        string torn = Directory.CreateDirectory(Path.Combine(_folder, new string('a', 64))).FullName, whole = Directory.CreateDirectory(Path.Combine(_folder, new string('b', 64))).FullName;
+        File.WriteAllText(Path.Combine(torn, "manifest.json"), "{", Encoding.UTF8);
+        File.Copy(Path.Combine(Corpus, "manifest.json"), Path.Combine(whole, "manifest.json"));
+        var listed = TrainedRun.Call(DataCommand.Run, "ls", "--corpora", _folder);
+        Assert.Equal(0, listed.Code);
+        Assert.Contains("vocabulary     70", listed.Output, StringComparison.Ordinal);
+        Assert.Contains(torn, listed.Error, StringComparison.Ordinal);
+    }
 }
