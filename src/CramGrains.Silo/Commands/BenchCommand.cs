@@ -41,7 +41,8 @@ internal static class BenchCommand
         var tokens = new Option<string?>("--tokens") { Description = "For --loop and --curve: a file of little-endian 16-bit token ids; random words otherwise" };
         var export = new Option<string?>("--export") { Description = "For --curve: also write weights and masked batches into this folder, for another program to repeat it" };
         var json = new Option<bool>("--json") { Description = "One JSON object a line" };
-        var command = new RootCommand(
+        var command = new Command(
+            "bench",
             "Times forward + backward and the optimizer of each engine.\n\nExamples:\n  cram bench recipes/crammed-bert-24h.json --microbatch 128 512\n"
             + "  cram bench recipes/quickstart.json --device cpu --engine eager --microbatch 8 --json\n  cram bench recipes/crammed-bert-24h.json --fine-tune 128\n"
             + "  cram bench recipes/crammed-bert-24h.json --check-kernels")

@@ -23,14 +23,13 @@ internal static class DataCommand
     /// <summary>Runs one command line, without the leading <c>data</c>.</summary>
     public static int Run(string[] arguments)
     {
-        var root = new RootCommand("Makes corpora and looks into them. Example: cram data prepare recipes/quickstart.json --glue ~/glue")
+        var root = new Command("data", "Makes corpora and looks into them. Example: cram data prepare recipes/quickstart.json --glue ~/glue")
         {
             Prepare(), List(), Show(), Sample(), Verify(), Remove(), Export(), Encode(), Bench(), DataGlueCommand.Create(DefaultCorpora()),
         };
-        var parsed = root.Parse(arguments);
-        if (parsed.Errors.Count > 0)
+        var parsed = CommandLineRun.Parse(root, arguments);
+        if (CommandLineRun.IsRefused(parsed))
         {
-            parsed.Invoke();
             return Usage;
         }
 

@@ -220,6 +220,10 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
             (PredictCommand.Run, [trained.Run, "--task", "sst3", "--device", "cpu", "x"], "--task must be one of cola, sst2"),
             (FillMaskCommand.Run, [trained.Run, "--device", "cpu", "no mask here"], "holds no [MASK]"),
             (SchedulesCommand.Run, [], "Name a recipe"),
+            (PretrainCommand.Run, ["--out", _folder], "RECIPE is missing. Recipe file, such as"),
+            (ExportCommand.Run, [trained.Run], "DIR is missing. Folder to write"),
+            (DataCommand.Run, ["show"], "CORPUS is missing. Digest of a corpus"),
+            (PretrainCommand.Run, [Path.Combine(trained.Run, "recipe.json")], "'--out' is required"),
             (PretrainCommand.Run, [Path.Combine(trained.Run, "recipe.json"), "--out", _folder, "--budget", "soon"], "budget: expected a time such as 60s"),
         ];
         Assert.All(cases, wrong =>
@@ -227,6 +231,24 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
             var outcome = TrainedRun.Call(wrong.Command, wrong.Arguments);
             Assert.Equal(2, outcome.Code);
             Assert.Contains(wrong.Expected, outcome.Error, StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public void Help_OfAnyCommand_ShowsTheLineAsItIsTyped()
+    {
+        (Func<string[], int> Command, string[] Arguments, string Usage)[] cases =
+        [
+            (PretrainCommand.Run, ["--help"], "cram pretrain <RECIPE> [options]"), (DataCommand.Run, ["show", "-h"], "cram data show <CORPUS> [options]"),
+            (ExportCommand.Run, ["--help"], "cram export <RUN> <DIR> [options]"), (StudyCommand.Run, ["--help"], "cram study "), (BenchCommand.Run, ["--help"], "cram bench <RECIPE> [options]"),
+            (GlueCommand.Run, ["--help"], "cram glue "), (FillMaskCommand.Run, ["--help"], "cram fill-mask <MODEL> <TEXT>... [options]"), (PredictCommand.Run, ["--help"], "cram predict "),
+            (SchedulesCommand.Run, ["--help"], "cram schedules "), (EstimateCommand.Run, ["--help"], "cram estimate <RECIPE> [options]"),
+        ];
+        Assert.All(cases, asked =>
+        {
+            var outcome = TrainedRun.Call(asked.Command, asked.Arguments);
+            Assert.Equal((0, ""), (outcome.Code, outcome.Error));
+            Assert.Contains(asked.Usage, outcome.Output, StringComparison.Ordinal);
         });
     }
 
