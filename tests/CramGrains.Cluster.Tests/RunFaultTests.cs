@@ -1,6 +1,7 @@
 using CramGrains.Cluster.Tests.Harness;
 using CramGrains.Interfaces.Runs;
 using CramGrains.Silo.Worker;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace CramGrains.Cluster.Tests;
 
@@ -178,6 +179,21 @@ public sealed class RunFaultTests
         worker.Complete();
         RunView view = await lab.UntilAsync("r-1", RunState.Succeeded);
         Assert.Equal(1, view.Attempts);
+    }
+
+    /// <summary>An embedded silo keeps reminders in memory. Without one, a run that gives way after a failed write would be nobody's concern until somebody asks for it.</summary>
+    [Fact]
+    public async Task Restart_RunThatGoesOn_HasItsWatchdogAgain()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        IRunGrain run = await lab.SubmitAsync(Requests.Submit(lab, "r-1") with { Hold = true });
+        Assert.Single(await WatchdogsAsync());
+
+        await lab.RestartAsync();
+
+        await Lab.UntilAsync(async () => (await WatchdogsAsync()).Count == 1, () => "the run has a reminder again");
+
+        async Task<IList<ReminderEntry>> WatchdogsAsync() => (await lab.SiloServices.GetRequiredService<IReminderTable>().ReadRows(run.GetGrainId())).Reminders;
     }
 
     private static void Hold(Lab lab, WorkerJob job) => lab.Workers.Script = w =>

@@ -186,6 +186,22 @@ public sealed class SchedulingTests
     }
 
     [Fact]
+    public async Task Requeue_CorpusThatCouldNotBePrepared_IsPreparedAgain()
+    {
+        await using Lab lab = await Lab.StartAsync();
+        lab.Workers.Script = w => w.End(TerminationReason.DiskFull, "no space left");
+        IRunGrain run = await lab.SubmitAsync(Requests.Submit(lab, "r-1"));
+        await lab.UntilAsync("r-1", RunState.Failed);
+        lab.Workers.Script = w => w.Complete();
+
+        CommandOutcome outcome = await run.CommandAsync(new RunCommand("c-1", RunCommandKind.Requeue, "bob"));
+
+        Assert.True(outcome.Accepted, outcome.Message);
+        RunView done = await lab.UntilAsync("r-1", v => v.EndedAt is not null, "it ends again");
+        Assert.Equal((RunState.Succeeded, TerminationReason.Completed), (done.State, done.Reason));
+    }
+
+    [Fact]
     public async Task Requeue_NeverPolicyAndLostDevice_EndsWithThatReason()
     {
         await using Lab lab = await Lab.StartAsync();

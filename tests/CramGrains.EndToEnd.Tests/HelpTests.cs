@@ -17,4 +17,16 @@ public sealed class HelpTests
         Assert.Contains(example, help.Output, StringComparison.Ordinal);
         Assert.Empty(help.Errors);
     }
+
+    [Fact]
+    public async Task LocalVerb_OptionsOfAllCommandsBeforeIt_CountAsAfterIt()
+    {
+        string home = Path.Combine(Path.GetTempPath(), $"cram-none-{Guid.NewGuid():N}");
+        var estimate = (await CramProcess.RunAsync(TimeSpan.FromMinutes(4), "--json", "estimate", "quickstart")).Expect(0);
+        Assert.Equal("quickstart", estimate.Json.GetProperty("recipe").GetString());
+        var missing = (await CramProcess.RunAsync(TimeSpan.FromMinutes(4), "--home", home, "data", "show", "abc")).Expect(2);
+        Assert.Contains(home, missing.Errors, StringComparison.Ordinal);
+        var cluster = (await CramProcess.RunAsync(TimeSpan.FromMinutes(4), "--cluster=127.0.0.1:9", "estimate", "quickstart")).Expect(2);
+        Assert.Contains("estimate runs on this machine and asks no cluster", cluster.Errors, StringComparison.Ordinal);
+    }
 }

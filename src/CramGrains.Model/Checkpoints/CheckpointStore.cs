@@ -57,7 +57,7 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
     public (string Path, long Bytes) Write(CheckpointState state)
     {
         string name = string.Create(CultureInfo.InvariantCulture, $"step-{state.Manifest.OptimizerSteps:D9}.epoch-{leaseEpoch}");
-        string unfinished = Path.Combine(folder, $"{Unfinished}{Guid.NewGuid():N}"), finished = Path.Combine(folder, name);
+        string unfinished = UnfinishedName(), finished = Path.Combine(folder, name);
         try
         {
             CheckRoom(state);
@@ -205,18 +205,23 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
             Hide(old);
         }
 
-        foreach (string leftover in Directory.EnumerateDirectories(folder, $"{Unfinished}*"))
+        foreach (string leftover in Directory.EnumerateDirectories(folder, $"{Unfinished}*").Where(path => !IsOfLaterEpoch(Path.GetFileName(path))))
         {
             TryDelete(leftover);
         }
     }
+
+    private string UnfinishedName() => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Unfinished}epoch-{leaseEpoch}-{Guid.NewGuid():N}"));
+
+    /// <summary>A successor may be writing there, in a folder that machines share.</summary>
+    private bool IsOfLaterEpoch(string leftover) => UnfinishedOfEpoch().Match(leftover) is { Success: true } match && Number(match, 1) > leaseEpoch;
 
     /// <summary>Takes a checkpoint's name away before its files, so that none is ever half there.</summary>
     private void Hide(string path)
     {
         if (Directory.Exists(path))
         {
-            Directory.Move(path, Path.Combine(folder, $"{Unfinished}{Guid.NewGuid():N}"));
+            Directory.Move(path, UnfinishedName());
         }
     }
 
@@ -239,4 +244,7 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
 
     [GeneratedRegex(@"^step-(\d{9,18})\.epoch-(\d{1,18})$")]
     private static partial Regex Name();
+
+    [GeneratedRegex(@"^\.unfinished-epoch-(\d{1,18})-")]
+    private static partial Regex UnfinishedOfEpoch();
 }

@@ -135,7 +135,7 @@ public static class CorpusBuilder
             CorpusManifest.CurrentFormatVersion, identity.Digest, recipe, identity.Inputs, vocabulary.Count, counts.Source.Documents, counts.KeptDocuments,
             counts.HeldOutDocuments, counts.Characters, counts.TrainingRows * recipe.SequenceLength, counts.HeldOutRows * recipe.SequenceLength,
             counts.DroppedTokens, counts.UnknownTokens, encoding.TokenBytes, [VocabularyStage.Complete(partial), .. shards], "",
-            encoding.Contamination, counts.DocumentTokens.Percentiles(), counts.Filtered, documents.Duplicates?.Counts, counts.Compressibility).Sealed();
+            encoding.Contamination, counts.DocumentTokens.Percentiles(), counts.Filtered, documents.Duplicates?.Counts, counts.Compressibility, counts.TextTokens).Sealed();
         Publish(partial, folder, manifest);
         return manifest;
 

@@ -28,6 +28,7 @@ namespace CramGrains.Model.Data;
 /// <param name="Filtered">Documents that each filter left out, by the first filter that a document met; with those kept they sum to the documents read. Null in corpora made before it was counted.</param>
 /// <param name="Repetitions">What repeated earlier text; null where it was not looked for.</param>
 /// <param name="CompressibilityHistogram">Documents by tokens per character before the trash filter, in steps of 0.02; the last holds all from 0.98. Null in corpora made before it was counted.</param>
+/// <param name="TextTokens">Tokens of the documents kept, once each, without special tokens; null in corpora made before it was counted.</param>
 public sealed record CorpusManifest(
     int FormatVersion,
     string Digest,
@@ -49,7 +50,8 @@ public sealed record CorpusManifest(
     IReadOnlyDictionary<int, int>? DocumentTokenPercentiles = null,
     CorpusFiltered? Filtered = null,
     DuplicateCounts? Repetitions = null,
-    IReadOnlyList<long>? CompressibilityHistogram = null)
+    IReadOnlyList<long>? CompressibilityHistogram = null,
+    long? TextTokens = null)
 {
     /// <summary>The version that this library writes and reads.</summary>
     public const int CurrentFormatVersion = 1;

@@ -37,8 +37,10 @@ public sealed record CorpusStatistics(
         }
 
         var manifest = corpus.Manifest;
-        var separators = manifest.KeptDocuments + manifest.HeldOutDocuments;
-        var all = manifest.TrainingTokens + manifest.HeldOutTokens + manifest.DroppedTokens - separators;
+
+        // Older corpora: exact for rows cut from documents joined by [SEP], each of them once; frames, padding and weights are in it elsewhere.
+        var all = manifest.TextTokens
+            ?? manifest.TrainingTokens + manifest.HeldOutTokens + manifest.DroppedTokens - manifest.KeptDocuments - manifest.HeldOutDocuments;
         return new CorpusStatistics(
             (double)all / Math.Max(1, manifest.Characters), counts.Skip(SpecialTokens.FirstWord).Count(count => count == 0), Histogram(vocabulary, counts),
             [.. counts.Index().OrderByDescending(pair => pair.Item).ThenBy(pair => pair.Index).Take(100).Select(pair => new TokenCount(vocabulary[pair.Index], pair.Item))],

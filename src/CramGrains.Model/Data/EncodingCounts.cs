@@ -34,6 +34,8 @@ internal sealed class EncodingCounts(int vocabularySize)
 
     public long Characters { get; set; }
 
+    public long TextTokens { get; set; }
+
     public long UnknownTokens { get; set; }
 
     public long DroppedTokens { get; set; }
@@ -84,6 +86,7 @@ internal sealed class EncodingCounts(int vocabularySize)
         (counts.TrainingRows, counts.HeldOutRows, counts.KeptDocuments) = (reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64());
         (counts.HeldOutDocuments, counts.Characters, counts.UnknownTokens) = (reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64());
         (counts.DroppedTokens, counts.Contaminated, counts.NoText, counts.Trash) = (reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64());
+        counts.TextTokens = reader.ReadInt64();
         foreach (var list in new[] { counts._tokens, counts._compressibility })
         {
             for (var i = 0; i < list.Length; i++)
@@ -99,6 +102,6 @@ internal sealed class EncodingCounts(int vocabularySize)
     private long[] Scalars() =>
     [
         Source.Documents, Source.TooShort, Source.ByWeight, Source.NearDuplicates, Source.Emptied, TrainingRows, HeldOutRows, KeptDocuments,
-        HeldOutDocuments, Characters, UnknownTokens, DroppedTokens, Contaminated, NoText, Trash,
+        HeldOutDocuments, Characters, UnknownTokens, DroppedTokens, Contaminated, NoText, Trash, TextTokens,
     ];
 }

@@ -12,7 +12,7 @@ internal sealed class EncodingJournal(string folder, int vocabularySize)
 {
     public const string FileName = "encoding.journal";
 
-    private const int Version = 1;
+    private const int Version = 2; // an older one counts as none, and encoding begins again
 
     private string Path => System.IO.Path.Combine(folder, FileName);
 

@@ -104,6 +104,7 @@ internal sealed class EncodingStage(CorpusRecipe recipe, WordPieceEncoder encode
 
             Counts.DocumentTokens.Add(ids.Length);
             Counts.Characters += document.Text.Length;
+            Counts.TextTokens += ids.Length;
             Counts.UnknownTokens += ids.Count(SpecialTokens.Unknown);
             if (document.IsHeldOut)
             {

@@ -8,6 +8,8 @@ internal static class BudgetText
 {
     private const string Expected = "a time such as 60s, 5m or 24h, tokens such as 500Mtokens, or compute such as 13.4exaflop";
 
+    private const double MostTokens = 9e18; // a long holds little more
+
     private static readonly (string Ending, string Key, double Unit)[] Units =
     [
         ("ktokens", "budget_tokens", 1e3), ("Mtokens", "budget_tokens", 1e6), ("Gtokens", "budget_tokens", 1e9), ("tokens", "budget_tokens", 1),
@@ -28,6 +30,12 @@ internal static class BudgetText
             if (!(number > 0 && double.IsFinite(number)))
             {
                 break;
+            }
+
+            if (key == "budget_tokens" && number * unit > MostTokens)
+            {
+                problems.Add($"budget: expected at most {MostTokens / 1e9:F0} Gtokens, got '{text}'.");
+                return null;
             }
 
             return (key, key == "budget_tokens" ? JsonValue.Create((long)Math.Round(number * unit)) : JsonValue.Create(number * unit));

@@ -20,7 +20,7 @@ public static class RecipeLoader
     /// <param name="origin">Where the text is from, for messages.</param>
     /// <param name="overrides">Settings as <c>key.path=value</c>; they become part of the recipe.</param>
     /// <param name="budgetSeconds">Replaces whatever budget the recipe has.</param>
-    /// <param name="corpusPaths">Files, folders, patterns or addresses that replace the recipe's sources; their names tell their kinds, text where they tell none.</param>
+    /// <param name="corpusPaths">Files, folders, patterns or addresses that replace the recipe's sources; their names tell their kinds, text where they tell none. Overrides apply to them too.</param>
     public static RecipeLoadResult Load(
         string json, string origin, IReadOnlyList<string> overrides, double? budgetSeconds = null, IReadOnlyList<string>? corpusPaths = null)
     {
@@ -31,14 +31,14 @@ public static class RecipeLoader
             return new(null, problems);
         }
 
-        foreach (string text in overrides)
-        {
-            RecipeOverride.Apply(root, text, problems);
-        }
-
         if (corpusPaths is { Count: > 0 } && root["corpus"] is JsonObject corpus)
         {
             corpus["sources"] = new JsonArray([.. corpusPaths.Select(path => new JsonObject { ["kind"] = KindOf(path), ["path"] = path })]);
+        }
+
+        foreach (string text in overrides)
+        {
+            RecipeOverride.Apply(root, text, problems);
         }
 
         if (budgetSeconds is { } seconds)

@@ -77,7 +77,7 @@ internal sealed class HeldOutLoss
         }
     }
 
-    /// <summary>Masks a fixed count of the row's places: 80 % [MASK], 10 % a random word, 10 % unchanged.</summary>
+    /// <summary>Masks a fixed count of the row's places, never [PAD], which no training masks: 80 % [MASK], 10 % a random word, 10 % unchanged.</summary>
     private void MaskRow(MaskedMicrobatch microbatch, int row, int offset)
     {
         ulong state = (ulong)row;
@@ -86,7 +86,7 @@ internal sealed class HeldOutLoss
         for (int i = 0; i < _places.Length; i++)
         {
             _places[places] = i;
-            places += _textOnly && SpecialTokens.IsFrame(_row[i]) ? 0 : 1;
+            places += (_textOnly ? SpecialTokens.IsFrame(_row[i]) : _row[i] == SpecialTokens.Pad) ? 0 : 1;
         }
 
         for (int i = 0; i < Math.Min(_maskedPerRow, places); i++)

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using CramGrains.Model;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
 using TorchSharp;
@@ -41,21 +40,26 @@ internal static class BenchCommand
         var tokens = new Option<string?>("--tokens") { Description = "For --loop and --curve: a file of little-endian 16-bit token ids; random words otherwise" };
         var export = new Option<string?>("--export") { Description = "For --curve: also write weights and masked batches into this folder, for another program to repeat it" };
         var json = new Option<bool>("--json") { Description = "One JSON object a line" };
-        var command = new RootCommand(
+        var command = new Command(
+            "bench",
             "Times forward + backward and the optimizer of each engine.\n\nExamples:\n  cram bench recipes/crammed-bert-24h.json --microbatch 128 512\n"
             + "  cram bench recipes/quickstart.json --device cpu --engine eager --microbatch 8 --json\n  cram bench recipes/crammed-bert-24h.json --fine-tune 128\n"
             + "  cram bench recipes/crammed-bert-24h.json --check-kernels")
         {
             recipe, device, engine, microbatch, samples, cache, set, check, kernels, capability, fineTune, products, loop, curve, tokens, export, json,
         };
-        command.SetAction(p => Start(
-            p.GetRequiredValue(recipe), p.GetValue(set) ?? [], p.GetValue(device), p.GetValue(engine)!, p.GetValue(samples), p.GetValue(cache), p.GetValue(json),
-            bench => p.GetValue(kernels) ? BenchChecks.Kernels(bench, p.GetValue(capability) is { } older ? (int)Math.Round(10 * older) : null)
-                : p.GetValue(fineTune) is { Length: > 0 } lengths ? BenchFineTuning.Measure(bench, lengths)
-                : p.GetValue(products) is { Length: > 0 } sizes ? BenchProducts.Measure(bench, sizes)
-                : p.GetValue(loop) is { } seconds ? BenchRuns.Loop(bench, seconds, p.GetValue(microbatch) ?? [], p.GetValue(tokens))
-                : p.GetValue(curve) is { } steps ? BenchRuns.Curve(bench, steps, p.GetValue(tokens), p.GetValue(export))
-                : Measure(bench, p.GetValue(microbatch) ?? [], p.GetValue(check))));
+        command.SetAction(p =>
+        {
+            Check(p.GetValue(microbatch) ?? [], p.GetValue(loop), p.GetValue(curve));
+            return Start(
+                p.GetRequiredValue(recipe), p.GetValue(set) ?? [], p.GetValue(device), p.GetValue(engine)!, p.GetValue(samples), p.GetValue(cache), p.GetValue(json),
+                bench => p.GetValue(kernels) ? BenchChecks.Kernels(bench, p.GetValue(capability) is { } older ? (int)Math.Round(10 * older) : null)
+                    : p.GetValue(fineTune) is { Length: > 0 } lengths ? BenchFineTuning.Measure(bench, lengths)
+                    : p.GetValue(products) is { Length: > 0 } sizes ? BenchProducts.Measure(bench, sizes)
+                    : p.GetValue(loop) is { } seconds ? BenchRuns.Loop(bench, seconds, p.GetValue(microbatch) ?? [], p.GetValue(tokens))
+                    : p.GetValue(curve) is { } steps ? BenchRuns.Curve(bench, steps, p.GetValue(tokens), p.GetValue(export))
+                    : Measure(bench, p.GetValue(microbatch) ?? [], p.GetValue(check)));
+        });
         return CommandLineRun.Run(command, args);
     }
 
@@ -68,9 +72,26 @@ internal static class BenchCommand
         }
 
         Recipe recipe = LocalRecipes.Load(file, overrides);
-        TorchRuntimeInfo torchInfo = TorchRuntime.Load(Environment.GetEnvironmentVariable("CRAM_LIBTORCH"));
-        var device = torch.device(where ?? (torchInfo.CudaDevices > 0 ? "cuda:0" : "cpu"));
-        return work(new Bench(recipe, device, engine, samples, cache, json));
+        return work(new Bench(recipe, LocalDevice.Choose(where), engine, samples, cache, json));
+    }
+
+    /// <summary>Refuses what no measurement can be made with, before anything is made.</summary>
+    private static void Check(int[] sizes, double? seconds, int? steps)
+    {
+        if (sizes.Any(size => size < 1))
+        {
+            throw new ArgumentException($"--microbatch must be 1 row or more, got {sizes.First(size => size < 1)}.");
+        }
+
+        if (seconds is { } given && !(given > 0 && double.IsFinite(given)))
+        {
+            throw new ArgumentException(FormattableString.Invariant($"--loop must be a number of seconds above 0, got {given}."));
+        }
+
+        if (steps < 1)
+        {
+            throw new ArgumentException($"--curve must be 1 step or more, got {steps}.");
+        }
     }
 
     private static int Measure(Bench bench, int[] sizes, bool check)

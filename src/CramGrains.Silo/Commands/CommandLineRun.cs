@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using CramGrains.Model;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Data;
@@ -14,13 +16,11 @@ internal static class CommandLineRun
     public const int Done = 0, Failed = 1, Usage = 2, NotFinished = 75, Interrupted = 130;
 
     /// <summary>Parses and runs.</summary>
-    public static int Run(RootCommand command, string[] arguments)
+    public static int Run(Command command, string[] arguments)
     {
-        // '@' begins no name of a file with more arguments: studies name their grids so, and fill-mask takes any text.
-        var parsed = command.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0)
+        var parsed = Parse(command, arguments);
+        if (IsRefused(parsed))
         {
-            parsed.Invoke();
             return Usage;
         }
 
@@ -44,5 +44,35 @@ internal static class CommandLineRun
             Console.Error.WriteLine("Interrupted.");
             return Interrupted;
         }
+    }
+
+    /// <summary>Parses what follows a verb of <c>cram</c>, so that help shows the line as people type it, though it is this program that answers.</summary>
+    /// <param name="verb">The command, named by its verb.</param>
+    /// <param name="arguments">Without the verb.</param>
+    public static ParseResult Parse(Command verb, string[] arguments)
+    {
+        var cram = new Command("cram") { verb };
+        cram.Options.Add(new HelpOption());
+        // '@' begins no name of a file with more arguments: studies name their grids so, and fill-mask takes any text.
+        return cram.Parse([verb.Name, .. arguments], new ParserConfiguration { ResponseFileTokenReplacer = null });
+    }
+
+    /// <summary>Says what is wrong with a command line, each missing argument by its name, and shows help; false where nothing is.</summary>
+    public static bool IsRefused(ParseResult parsed)
+    {
+        if (parsed.Errors.Count == 0)
+        {
+            return false;
+        }
+
+        foreach (var error in parsed.Errors)
+        {
+            Console.Error.WriteLine(error.SymbolResult is ArgumentResult { Tokens.Count: 0, Parent: CommandResult } missing
+                ? $"{missing.Argument.Name} is missing. {missing.Argument.Description}"
+                : error.Message);
+        }
+
+        new HelpAction().Invoke(parsed);
+        return true;
     }
 }

@@ -23,14 +23,13 @@ internal static class DataCommand
     /// <summary>Runs one command line, without the leading <c>data</c>.</summary>
     public static int Run(string[] arguments)
     {
-        var root = new RootCommand("Makes corpora and looks into them. Example: cram data prepare recipes/quickstart.json --glue ~/glue")
+        var root = new Command("data", "Makes corpora and looks into them. Example: cram data prepare recipes/quickstart.json --glue ~/glue")
         {
             Prepare(), List(), Show(), Sample(), Verify(), Remove(), Export(), Encode(), Bench(), DataGlueCommand.Create(DefaultCorpora()),
         };
-        var parsed = root.Parse(arguments);
-        if (parsed.Errors.Count > 0)
+        var parsed = CommandLineRun.Parse(root, arguments);
+        if (CommandLineRun.IsRefused(parsed))
         {
-            parsed.Invoke();
             return Usage;
         }
 
@@ -38,7 +37,7 @@ internal static class DataCommand
         {
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
-        catch (Exception problem) when (problem is CorpusException)
+        catch (Exception problem) when (problem is CorpusException or ArgumentException)
         {
             Console.Error.WriteLine(problem.Message);
             return Usage;
@@ -84,10 +83,7 @@ internal static class DataCommand
         var command = new Command("ls", "Lists the corpora of this machine.") { Corpora, Json };
         command.SetAction(parsed =>
         {
-            var folder = parsed.GetRequiredValue(Corpora);
-            var manifests = Directory.Exists(folder)
-                ? Directory.EnumerateDirectories(folder).Where(path => File.Exists(Path.Combine(path, CorpusManifest.FileName))).Order(StringComparer.Ordinal).Select(CorpusManifest.Read).ToList()
-                : [];
+            var manifests = Readable(parsed.GetRequiredValue(Corpora)).ToList();
             if (parsed.GetValue(Json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(manifests, RecipeJson.Options));
@@ -174,6 +170,7 @@ internal static class DataCommand
         command.SetAction(parsed =>
         {
             var folder = Find(parsed);
+            RequireCorpus(folder);
             Directory.Delete(folder, recursive: true);
             Console.WriteLine($"{folder}: deleted.");
             return Done;
@@ -234,6 +231,49 @@ internal static class DataCommand
         return command;
     }
 
+    /// <summary>The manifests of a folder of corpora; one that is damaged is named, and the others are read.</summary>
+    private static IEnumerable<CorpusManifest> Readable(string folder)
+    {
+        foreach (var path in Directory.Exists(folder) ? Directory.GetDirectories(folder).Order(StringComparer.Ordinal).ToArray() : [])
+        {
+            if (File.Exists(Path.Combine(path, CorpusManifest.FileName)) && Read(path) is { } manifest)
+            {
+                yield return manifest;
+            }
+        }
+
+        static CorpusManifest? Read(string path)
+        {
+            try
+            {
+                return CorpusManifest.Read(path);
+            }
+            catch (CorpusException problem)
+            {
+                Console.Error.WriteLine(problem.Message);
+                return null;
+            }
+        }
+    }
+
+    /// <summary>Refuses to take a folder for a corpus because it holds a manifest.json: web sites and checkpoints hold one too. A damaged corpus is known by its name.</summary>
+    private static void RequireCorpus(string folder)
+    {
+        if (Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)) is { Length: 64 } name && name.All(char.IsAsciiHexDigit))
+        {
+            return;
+        }
+
+        try
+        {
+            CorpusManifest.Read(folder);
+        }
+        catch (CorpusException problem)
+        {
+            throw new CorpusException($"{folder}: is no corpus: its {CorpusManifest.FileName} is not that of one, and its name is no digest. Nothing was deleted; 'cram data ls' lists the corpora.", problem);
+        }
+    }
+
     private static Corpus Open(ParseResult parsed, bool verify) => Model.Data.Corpus.Open(Find(parsed), verify);
 
     private static string Find(ParseResult parsed)
@@ -244,7 +284,7 @@ internal static class DataCommand
             return Path.GetFullPath(name);
         }
 
-        var found = Directory.Exists(corpora) && name.All(char.IsAsciiHexDigit)
+        var found = Directory.Exists(corpora) && name.Length > 0 && name.All(char.IsAsciiHexDigit)
             ? Directory.EnumerateDirectories(corpora, name + "*").Where(path => File.Exists(Path.Combine(path, CorpusManifest.FileName))).ToList()
             : [];
         return found.Count == 1

@@ -17,6 +17,25 @@ internal static class DataEncoding
             throw new CorpusException($"The vocabulary has {corpus.Encoder.VocabularySize} entries, expected at most {EndOfLine}: ids are written in 16 bits, 65535 ends a line.");
         }
 
+        var unfinished = $"{output}.{Guid.NewGuid():N}.tmp";
+        try
+        {
+            var (tokens, encoding) = Write(corpus, text, unfinished);
+            File.Move(unfinished, output, overwrite: true);
+            return (tokens, new FileInfo(text).Length, encoding.TotalSeconds);
+        }
+        catch (DecoderFallbackException problem)
+        {
+            throw new CorpusException($"{text}: not valid UTF-8: {problem.Message} Convert the file (for example: iconv -f WINDOWS-1252 -t UTF-8).", problem);
+        }
+        finally
+        {
+            File.Delete(unfinished);
+        }
+    }
+
+    private static (long Tokens, TimeSpan Encoding) Write(Corpus corpus, string text, string output)
+    {
         var (tokens, encoding) = (0L, TimeSpan.Zero);
         using var ids = new BufferedStream(File.Create(output), 1 << 20);
         Span<byte> two = stackalloc byte[2];
@@ -36,7 +55,7 @@ internal static class DataEncoding
             ids.Write(two);
         }
 
-        return (tokens, new FileInfo(text).Length, encoding.TotalSeconds);
+        return (tokens, encoding);
     }
 
     // Lines end at line feeds alone; StreamReader.ReadLine would end them at carriage returns too.

@@ -21,7 +21,8 @@ internal static class EstimateCommand
         var speed = new Option<double?>("--tokens-per-second") { Description = "Measured training speed, instead of --mfu." };
         var corpus = new Option<long?>("--corpus-tokens") { Description = "Training tokens of the corpus, for epochs." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object on standard output." };
-        var command = new RootCommand(
+        var command = new Command(
+            "estimate",
             "Estimates parameters, compute, tokens and memory of a recipe. Example: cram estimate recipes/crammed-bert-24h.json --gpu A6000 --tokens-per-second 105500")
         {
             recipe, overrides, gpu, peak, utilization, speed, corpus, json,

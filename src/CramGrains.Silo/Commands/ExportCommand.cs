@@ -22,7 +22,7 @@ internal static class ExportCommand
         var home = new Option<string?>("--home") { Description = "Home folder of the silo that ran it; found from the run's folder unless given." };
         var vocabulary = new Option<string?>("--vocabulary") { Description = "Vocabulary file, one entry a line, where the run's corpus is not on this machine." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object on standard output." };
-        var command = new RootCommand("Exports a run's newest checkpoint for transformers. Example: cram export ~/.cramgrains/runs/r-1 ./my-bert")
+        var command = new Command("export", "Exports a run's newest checkpoint for transformers. Example: cram export ~/.cramgrains/runs/r-1 ./my-bert")
         {
             source, target, home, vocabulary, json,
         };

@@ -20,7 +20,7 @@ internal static class FillMaskCommand
         var vocabulary = new Option<string?>("--vocabulary") { Description = "Vocabulary file of a run whose corpus is not on this machine." };
         var (home, device) = (GlueCommand.HomeOption(), LocalDevice.Option());
         var json = new Option<bool>("--json") { Description = "Print one JSON object a text." };
-        var command = new RootCommand("Fills [MASK] in texts. Example: cram fill-mask ~/.cramgrains/runs/r-1 \"the capital of france is [MASK].\"")
+        var command = new Command("fill-mask", "Fills [MASK] in texts. Example: cram fill-mask ~/.cramgrains/runs/r-1 \"the capital of france is [MASK].\"")
         {
             model, texts, top, classify, vocabulary, home, device, json,
         };

@@ -29,7 +29,8 @@ internal static class GlueCommand
         var home = HomeOption();
         var device = LocalDevice.Option();
         var json = new Option<bool>("--json") { Description = "Print one JSON object on standard output." };
-        var command = new RootCommand(
+        var command = new Command(
+            "glue",
             "Fine-tunes and scores models on GLUE with one setting for all tasks, on this machine.\n\nExamples:\n  cram glue ~/.cramgrains/runs/r-1 --glue ~/glue --baseline majority --baseline untrained\n"
             + "  cram glue --model bert-base-uncased/ --glue ~/glue --tasks cola,mrpc --seeds 3 --set learning_rate=2e-5 --set batch_size=32")
         {

@@ -36,7 +36,7 @@ internal static class LocalCorpora
             return Path.GetFullPath(name);
         }
 
-        return Path.Exists(name) || !Directory.Exists(corpora) || !name.All(char.IsAsciiHexDigit)
+        return Path.Exists(name) || !Directory.Exists(corpora) || name.Length == 0 || !name.All(char.IsAsciiHexDigit)
             ? null
             : Directory.EnumerateDirectories(corpora, name + "*").Where(path => File.Exists(Path.Combine(path, CorpusManifest.FileName))).ToList() is [var only]
                 ? only
@@ -59,7 +59,7 @@ internal static class LocalCorpora
     public static void RequireFit(Recipe recipe, Corpus corpus)
     {
         var made = corpus.Manifest.Recipe;
-        if (made.SequenceLength != recipe.Corpus.SequenceLength || corpus.Encoder.VocabularySize > recipe.Corpus.VocabularySize || made.Normalizer != recipe.Corpus.Normalizer)
+        if (made.SequenceLength != recipe.Corpus.SequenceLength || corpus.Encoder.VocabularySize != recipe.Corpus.VocabularySize || made.Normalizer != recipe.Corpus.Normalizer)
         {
             throw new CorpusException(
                 $"{corpus.Folder}: has rows of {made.SequenceLength} tokens, {corpus.Encoder.VocabularySize} entries and normalizer {made.Normalizer}, but the recipe asks for "

@@ -20,7 +20,7 @@ internal static class PredictCommand
         var glue = new Option<string?>("--glue") { Description = "GLUE files: fine-tunes now and keeps the model beside the run, where none of its newest checkpoint is kept yet." };
         var (home, device) = (GlueCommand.HomeOption(), LocalDevice.Option());
         var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
-        var command = new RootCommand("Answers texts with a fine-tuned model. Example: cram predict ~/.cramgrains/runs/r-1 --task sst2 \"a gripping film\" \"dull and far too long\"")
+        var command = new Command("predict", "Answers texts with a fine-tuned model. Example: cram predict ~/.cramgrains/runs/r-1 --task sst2 \"a gripping film\" \"dull and far too long\"")
         {
             model, texts, task, glue, home, device, json,
         };

@@ -25,7 +25,7 @@ internal static class PretrainCommand
         var (corpora, cache) = (LocalCorpora.Option(), LocalCorpora.CacheOption());
         var device = LocalDevice.Option();
         var json = new Option<bool>("--json") { Description = "Print one JSON object on standard output." };
-        var command = new RootCommand("Pretrains a recipe on this machine, without a cluster. Example: cram pretrain recipes/quickstart.json --corpus ~/text --budget 5m --out my-run")
+        var command = new Command("pretrain", "Pretrains a recipe on this machine, without a cluster. Example: cram pretrain recipes/quickstart.json --corpus ~/text --budget 5m --out my-run")
         {
             recipe, output, corpus, glue, budget, overrides, corpora, cache, device, json,
         };
@@ -55,6 +55,7 @@ internal static class PretrainCommand
     private static LocalResult Pretrain(Recipe recipe, Corpus corpus, string output, torch.Device device, string cache, CancellationToken stop)
     {
         LocalCorpora.RequireFit(recipe, corpus);
+        Pretrainer.RequireSameRun(LocalPretraining.Checkpoints(output), recipe, corpus.Manifest.Digest); // before its vocabulary is written over
         Directory.CreateDirectory(output);
         File.WriteAllLines(Path.Combine(output, RunCheckpoint.VocabularyFile), corpus.Vocabulary);
         File.Copy(Path.Combine(corpus.Folder, CorpusManifest.FileName), Path.Combine(output, RunCheckpoint.CorpusFile), overwrite: true);

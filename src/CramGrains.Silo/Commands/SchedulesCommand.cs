@@ -16,7 +16,7 @@ internal static class SchedulesCommand
         var overrides = new Option<string[]>("--set") { Description = "A setting of the recipe, such as training.schedule.kind=one-cycle; may be repeated." };
         var output = new Option<string?>("--out") { Description = "SVG file to write; standard output unless given." };
         var json = new Option<bool>("--json") { Description = "Print the sampled values as one JSON object instead." };
-        var command = new RootCommand("Draws schedules as SVG.\n\nExamples:\n  cram schedules recipes/crammed-bert-24h.json --out schedule.svg\n  cram schedules --all --out shapes.svg")
+        var command = new Command("schedules", "Draws schedules as SVG.\n\nExamples:\n  cram schedules recipes/crammed-bert-24h.json --out schedule.svg\n  cram schedules --all --out shapes.svg")
         {
             recipe, all, overrides, output, json,
         };

@@ -15,7 +15,8 @@ internal static class StudyCommand
     internal static int Run(string[] arguments, CancellationToken cancellation)
     {
         var options = new StudyOptions();
-        var command = new RootCommand(
+        var command = new Command(
+            "study",
             "Runs recipes at equal budgets on one device of this machine, without a cluster, and compares them. Run again, it goes on where it was; run once for each device, with the same --out, "
             + "the processes share the work.\n\nExamples:\n"
             + "  cram study studies/mini-cram.json --corpus ~/text --glue ~/glue --out mini-cram\n  cram study studies/mini-cram.json --out mini-cram --max-time 9m --only modern@8m\n"

@@ -68,14 +68,13 @@ internal sealed class StudyCorpora(StudySources sources, CancellationToken stop)
     private StudyCorpus OpenTokens(string path, Recipe recipe)
     {
         string[]? vocabulary = sources.VocabularyFile is { } file ? File.ReadAllLines(file) : null;
-        if (vocabulary?.Length > recipe.Corpus.VocabularySize)
+        if (vocabulary is not null && vocabulary.Length != recipe.Corpus.VocabularySize)
         {
-            throw new CorpusException($"{sources.VocabularyFile}: {vocabulary.Length} entries, expected at most corpus.vocabulary_size = {recipe.Corpus.VocabularySize}. Set it alike.");
+            throw new CorpusException($"{sources.VocabularyFile}: {vocabulary.Length} entries, expected corpus.vocabulary_size = {recipe.Corpus.VocabularySize}. Set it alike.");
         }
 
-        int entries = vocabulary?.Length ?? recipe.Corpus.VocabularySize;
-        var rows = TokenFile.Open(path, recipe.Corpus.SequenceLength, entries, sources.HeldOutRows, sources.Order);
+        var rows = TokenFile.Open(path, recipe.Corpus.SequenceLength, recipe.Corpus.VocabularySize, sources.HeldOutRows, sources.Order);
         _owned.Add(rows);
-        return new(rows.Training, rows.HeldOut, rows.Digest, entries, vocabulary, null);
+        return new(rows.Training, rows.HeldOut, rows.Digest, recipe.Corpus.VocabularySize, vocabulary, null);
     }
 }

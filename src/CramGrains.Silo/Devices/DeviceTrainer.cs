@@ -31,6 +31,7 @@ internal sealed partial class DeviceTrainer(
 {
     private WorkerStatus? _latest;
     private bool _ending;
+    private long? _stoppingSince; // monotonic, counted anew by whoever takes the worker up: a clock that is set must neither kill a worker that saves nor spare one that hangs
 
     /// <summary>Whether there is a worker to look after.</summary>
     public bool Busy => state.Order is not null && state.Final is null;
@@ -97,7 +98,7 @@ internal sealed partial class DeviceTrainer(
             state.Order = order;
             state.Final = null;
             state.StopReason = TerminationReason.None;
-            state.StopAskedAt = null;
+            (state.StopAskedAt, _stoppingSince) = (null, null);
             await save();
         }
 
@@ -126,7 +127,7 @@ internal sealed partial class DeviceTrainer(
         if (state.StopReason == TerminationReason.None)
         {
             state.StopReason = reason;
-            state.StopAskedAt = clock.UtcNow;
+            (state.StopAskedAt, _stoppingSince) = (clock.UtcNow, clock.Time.GetTimestamp());
             await save();
         }
 
@@ -167,9 +168,9 @@ internal sealed partial class DeviceTrainer(
         {
             await EndAsync(Explained(status));
         }
-        else if (state.StopAskedAt is { } askedAt)
+        else if (state.StopReason != TerminationReason.None)
         {
-            await InsistAsync(assignment, askedAt, cancellationToken);
+            await InsistAsync(assignment, cancellationToken);
         }
         else if (!await host.RenewLeaseAsync(assignment, LeaseFrom(asked), cancellationToken))
         {
@@ -230,9 +231,10 @@ internal sealed partial class DeviceTrainer(
     private async Task<bool> IsCurrentAsync(WorkOrder order) =>
         order.Job != WorkerJob.Pretrain || (await budgets(order.RunId).ChargeAsync(order.LeaseEpoch, order.BudgetUsedSeconds)).Accepted;
 
-    private async Task InsistAsync(WorkerAssignment assignment, DateTimeOffset askedAt, CancellationToken cancellationToken)
+    private async Task InsistAsync(WorkerAssignment assignment, CancellationToken cancellationToken)
     {
-        if (clock.UtcNow - askedAt > TimeSpan.FromSeconds(options.StopGraceSeconds))
+        _stoppingSince ??= clock.Time.GetTimestamp();
+        if (clock.Time.GetElapsedTime(_stoppingSince.Value) > TimeSpan.FromSeconds(options.StopGraceSeconds))
         {
             LogKilled(logger, deviceId, state.Order!.RunId, state.Epoch);
             await host.KillAsync(assignment, cancellationToken);

@@ -3,7 +3,7 @@ using Orleans.Storage;
 namespace CramGrains.Silo.Hosting;
 
 /// <summary>
-/// Tells failures of the cluster's store in words that clients can read, also where no call filter sees them: a grain whose state cannot be read fails
+/// Tells failures of the store in words that clients can read, also where no call filter sees them: a grain whose state cannot be read fails
 /// while it is being activated. Conflicts of versions pass through as they are, since grains act on them.
 /// </summary>
 internal sealed class ReadableStorage(IGrainStorage inner) : IGrainStorage, ILifecycleParticipant<ISiloLifecycle>
@@ -16,19 +16,19 @@ internal sealed class ReadableStorage(IGrainStorage inner) : IGrainStorage, ILif
         services.AddKeyedSingleton<IGrainStorage>(name, (provider, key) => new ReadableStorage((IGrainStorage)wrapped.KeyedImplementationFactory!(provider, key)));
     }
 
-    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => TellAsync(inner.ReadStateAsync(stateName, grainId, grainState));
+    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => TellAsync(() => inner.ReadStateAsync(stateName, grainId, grainState));
 
-    public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => TellAsync(inner.WriteStateAsync(stateName, grainId, grainState));
+    public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => TellAsync(() => inner.WriteStateAsync(stateName, grainId, grainState));
 
-    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => TellAsync(inner.ClearStateAsync(stateName, grainId, grainState));
+    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => TellAsync(() => inner.ClearStateAsync(stateName, grainId, grainState));
 
     public void Participate(ISiloLifecycle lifecycle) => (inner as ILifecycleParticipant<ISiloLifecycle>)?.Participate(lifecycle);
 
-    private static async Task TellAsync(Task access)
+    private static async Task TellAsync(Func<Task> access)
     {
         try
         {
-            await access;
+            await access();
         }
         catch (Exception problem) when (StoreErrors.IsOfTheStore(problem))
         {

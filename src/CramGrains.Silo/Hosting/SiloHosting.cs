@@ -62,6 +62,7 @@ internal static class SiloHosting
         builder.Services.AddSingleton<IGrainStorageSerializer, StateSerializer>();
         builder.Services.AddKeyedSingleton<IGrainStorage>(StorageName, (services, _) =>
             new SqliteGrainStorage(services.GetRequiredService<HomeFolder>().Database, new StateSerializer()));
+        ReadableStorage.Wrap(builder.Services, StorageName);
         builder.UseInMemoryReminderService();
         return builder;
     }

@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
 
 namespace CramGrains.Silo.Hosting;
@@ -18,9 +19,9 @@ internal sealed class StoreErrors : IIncomingGrainCallFilter
     }
 
     internal static OrleansException Readable(Exception problem) =>
-        new($"the cluster's store failed ({problem.Message}); nothing was acknowledged, so asking again is safe");
+        new($"the store failed ({problem.Message}); nothing was acknowledged, so asking again is safe");
 
-    /// <summary>Redis' own errors, and those of the three packages that keep things in it. A conflict of versions is none of these.</summary>
+    /// <summary>SQLite's and Redis' own errors, and those of the three packages that keep things in Redis. A conflict of versions is none of these.</summary>
     internal static bool IsOfTheStore(Exception problem) =>
-        problem is RedisException or RedisTimeoutException || problem.GetType().Assembly.GetName().Name is "Orleans.Persistence.Redis" or "Orleans.Reminders.Redis" or "Orleans.Clustering.Redis";
+        problem is SqliteException or RedisException or RedisTimeoutException || problem.GetType().Assembly.GetName().Name is "Orleans.Persistence.Redis" or "Orleans.Reminders.Redis" or "Orleans.Clustering.Redis";
 }

@@ -202,9 +202,10 @@ internal sealed class AttemptDriver(
         // The lease ends first: should that fail, the next look finds the attempt as it was and settles it again.
         await scheduler.ReleaseAsync(item.ItemId, record.Epoch);
         AfterAttempt next = TerminationReasons.Next(reason);
-        bool failed = next == AfterAttempt.RetryAsFailure;
+        bool failed = next == AfterAttempt.RetryAsFailure, fruitless = reason == TerminationReason.LeaseExpired && status is { ProcessId: 0 };
         record.Failures += failed ? 1 : 0;
-        record.NotBefore = failed ? clock.UtcNow + Backoff(record.Failures) : null;
+        record.Fruitless = fruitless ? record.Fruitless + 1 : 0;
+        record.NotBefore = failed ? clock.UtcNow + Backoff(record.Failures) : fruitless ? clock.UtcNow + Backoff(record.Fruitless) : null;
         record.Phase = AttemptPhase.Idle;
         if (next == AfterAttempt.End)
         {

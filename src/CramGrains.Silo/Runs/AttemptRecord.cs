@@ -29,6 +29,9 @@ internal sealed class AttemptRecord
     /// <summary>Attempts that count as failed.</summary>
     public int Failures { get; set; }
 
+    /// <summary>Attempts in a row that were given back before a worker was started, since something that it needs could not be brought.</summary>
+    public int Fruitless { get; set; }
+
     /// <summary>Lease epoch of the current or last attempt.</summary>
     public long Epoch { get; set; }
 

@@ -51,6 +51,11 @@ internal sealed partial class RunGrain
             LogState(_logger, RunId, view.State, view.Message);
         }
 
+        Tell(view, milestone);
+    }
+
+    private void Tell(RunView view, bool milestone)
+    {
         _feed.Publish(view, milestone);
         if (view.State.IsFinal())
         {

@@ -24,6 +24,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
     private readonly IRunLogs _logs;
     private readonly ISourceFinder _sources;
     private RunLife _life = null!; // made on activation, when the state is there
+    private bool _comesBack;
 
     public RunGrain(
         [PersistentState("run", StorageName)] IPersistentState<RunRecord> storage,
@@ -54,7 +55,12 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         _life = new RunLife(State, this, Options, _clock);
         if (Unfinished)
         {
-            _feed.Publish(_life.View(), milestone: true);
+            // What this silo's scrapers were told before is gone with the activation before; a run that rests would say nothing for days.
+            Tell(_life.View(), milestone: true);
+            if (!State.State.IsFinal())
+            {
+                State.Glue.SelectMany(g => g.Scores).ToList().ForEach(score => _metrics.PublishScore(RunId, score));
+            }
         }
 
         await base.OnActivateAsync(cancellationToken);
@@ -120,11 +126,20 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
         }
     }
 
-    protected override Task<bool> AdvanceAsync() => _life.AdvanceAsync();
+    protected override async Task<bool> AdvanceAsync()
+    {
+        if (!_comesBack && !State.State.IsFinal())
+        {
+            await KeepComingBackAsync(); // an embedded silo forgets its reminders, and one that was submitted to may have died before it made one
+        }
+
+        return await _life.AdvanceAsync();
+    }
 
     private async Task KeepComingBackAsync()
     {
         await this.RegisterOrUpdateReminder(Watchdog, WatchdogPeriod, WatchdogPeriod);
+        _comesBack = true;
         KeepGoing();
     }
 

@@ -101,11 +101,16 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
 
     /// <summary>
     /// Waits. Whoever waits writes nothing, and so would never learn that a command was recorded by another activation, on a machine that had been taken for
-    /// dead; now and then it reads its state again.
+    /// dead; now and then it reads its state again. Not while its machine is silent: for how long is only known in memory, and when that is long enough it writes.
     /// </summary>
     private void LookRarely()
     {
         world.LookRarely();
+        if (state.Pretraining.Phase != AttemptPhase.Idle)
+        {
+            return;
+        }
+
         _waitsSince ??= clock.Time.GetTimestamp();
         if (clock.Time.GetElapsedTime(_waitsSince.Value) > ReadAgainAfter)
         {
@@ -139,6 +144,11 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
             {
                 return Wait($"waits for {before} to succeed; that one is {Words.Of(other.State)}", other.EstimatedEnd);
             }
+        }
+
+        if (state.Life > 0)
+        {
+            await Corpus.ForgetAsync(RunId); // that it asked before, and was told of a failure: what was in the way may be gone
         }
 
         return await EnterAsync(RunState.Preparing, "preparing the corpus");

@@ -11,7 +11,7 @@ internal enum AfterAttempt
     /// <summary>Another attempt after a pause; this one counts as failed.</summary>
     RetryAsFailure = 2,
 
-    /// <summary>Another attempt as soon as a device is free; nobody is to blame.</summary>
+    /// <summary>Another attempt as soon as a device is free, or after a pause where no worker could be started; nobody is to blame.</summary>
     Requeue = 3,
 }
 

@@ -105,9 +105,12 @@ internal sealed partial class SchedulerDesk
     private static string Ordered(DeviceOrder order) =>
         $"is {(order.Kind == DeviceCommandKind.Cordon ? "cordoned" : "drained")} by {order.By}{(order.Reason is { Length: > 0 } why ? $": {why}" : "")}";
 
+    /// <summary>For how long nothing has been heard of it, when that is too long. What is stored was written by another clock, perhaps one that was ahead, and is not trusted for ever.</summary>
     private TimeSpan? Silent(KnownDevice device)
     {
-        TimeSpan silence = clock.UtcNow - _lastReport[device.Report.DeviceId];
+        TimeSpan silence = _heard.TryGetValue(device.Report.DeviceId, out long heard)
+            ? clock.Time.GetElapsedTime(heard)
+            : TimeSpan.FromTicks(Math.Max((clock.UtcNow - device.LastReport).Ticks, clock.Time.GetElapsedTime(_startedAt).Ticks));
         return silence > lostAfter ? silence : null;
     }
 

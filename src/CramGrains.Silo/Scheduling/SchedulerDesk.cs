@@ -29,6 +29,7 @@ internal sealed partial class SchedulerDesk(
 {
     private readonly Dictionary<string, WaitingItem> _waiting = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _lastReport = state.Devices.Values.ToDictionary(d => d.Report.DeviceId, d => d.LastReport, StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _heard = new(StringComparer.Ordinal); // monotonic: no change of a wall clock may make a silence long or short
     private readonly Dictionary<string, double?> _temperatures = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (long AuditedAt, long AskedVersion)> _leases = new(StringComparer.Ordinal);
     private readonly long _startedAt = clock.Time.GetTimestamp();
@@ -176,7 +177,7 @@ internal sealed partial class SchedulerDesk(
         foreach (DeviceReport report in devices)
         {
             _changed |= state.Devices.TryGetValue(report.DeviceId, out KnownDevice? known) && Silent(known) is not null;
-            _lastReport[report.DeviceId] = clock.UtcNow;
+            (_lastReport[report.DeviceId], _heard[report.DeviceId]) = (clock.UtcNow, clock.Time.GetTimestamp());
             _temperatures[report.DeviceId] = report.TemperatureCelsius;
             DeviceReport lasting = report with { TemperatureCelsius = null };
             if (known?.Report != lasting)
@@ -192,6 +193,7 @@ internal sealed partial class SchedulerDesk(
             {
                 state.Devices.Remove(gone);
                 _lastReport.Remove(gone);
+                _heard.Remove(gone);
                 changed = true;
             }
         }

@@ -1,6 +1,6 @@
 namespace CramGrains.Silo.Simulation;
 
-/// <summary>What happens to machines, workers and clocks while things break. Everything that goes comes back.</summary>
+/// <summary>What happens to machines, workers and clocks while things break. Everything that goes comes back, but for the one machine of some worlds that can be done without.</summary>
 internal sealed class SimChaos(SimCluster cluster, Action<SimMachine> start)
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1), Year = TimeSpan.FromDays(365);
@@ -16,7 +16,7 @@ internal sealed class SimChaos(SimCluster cluster, Action<SimMachine> start)
         }
 
         SimMachine machine = cluster.Machines[_world.Below(cluster.Machines.Count)];
-        switch (_world.Below(13))
+        switch (_world.Below(14))
         {
             case 0 or 1 or 2:
                 Crash(machine, power: false, _world.Between(2000, 40_000));
@@ -38,6 +38,9 @@ internal sealed class SimChaos(SimCluster cluster, Action<SimMachine> start)
                 break;
             case 9 or 10 or 11:
                 Cut();
+                break;
+            case 12:
+                Lose();
                 break;
             default:
                 machine.WallError += _world.Below(4) switch { 0 => Hour, 1 => -Hour, 2 => Year, _ => -Year };
@@ -106,6 +109,19 @@ internal sealed class SimChaos(SimCluster cluster, Action<SimMachine> start)
         }
 
         _world.After(away, () => start(machine));
+    }
+
+    /// <summary>Nobody ever hears of it again; its workers may be left to the end of their leases.</summary>
+    private void Lose()
+    {
+        if (cluster.Expendable is { Up: true, Stopped: false } machine)
+        {
+            machine.Lose();
+            if (_world.Below(2) == 0)
+            {
+                cluster.Workers.KillAll(machine);
+            }
+        }
     }
 
     private void Freeze(SimMachine machine, long duration)

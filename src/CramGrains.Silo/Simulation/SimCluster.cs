@@ -18,6 +18,7 @@ internal sealed class SimCluster
         Network = new SimNetwork(world);
         Store = new SimStore(world, Network, plan.Sabotage);
         Machines = [.. Enumerable.Range(0, plan.Machines).Select(m => new SimMachine(world, $"m{m}", [.. Enumerable.Range(0, 1 + world.Below(2)).Select(d => $"m{m}/cpu{d}")]))];
+        Expendable = world.Below(3) == 0 ? Machines[^1] : null;
         Workers = new SimWorkers(world, plan.Sabotage, Machines);
     }
 
@@ -36,7 +37,10 @@ internal sealed class SimCluster
 
     public IReadOnlyList<SimMachine> Machines { get; }
 
-    public RunOptions Runs { get; } = new() { MaxAttempts = 1000, BackoffSeconds = 1, BackoffMaximumSeconds = 20, MachineLostSeconds = 120, WorkerLeaseSeconds = 60 };
+    /// <summary>The machine that may be lost for good: nothing is bound to it. Null in most worlds.</summary>
+    public SimMachine? Expendable { get; }
+
+    public RunOptions Runs { get; } = new() { MaxAttempts = 1000, BackoffSeconds = 1, BackoffMaximumSeconds = 20, MachineLostSeconds = 200, WorkerLeaseSeconds = 60 };
 
     public DeviceOptions Devices { get; } = new() { WorkerLeaseSeconds = 60, StopGraceSeconds = 20, LostAfterSeconds = 30 };
 

@@ -27,6 +27,9 @@ internal sealed class SimMachine
 
     public bool Stopped { get; private set; }
 
+    /// <summary>Whether it never comes back.</summary>
+    public bool Lost { get; private set; }
+
     /// <summary>When it was stopped or its silo died, so that the others come to notice.</summary>
     public long SilentSince { get; private set; }
 
@@ -57,6 +60,12 @@ internal sealed class SimMachine
             SilentSince = _world.Now;
             _world.Say($"{Name}'s silo dies: {how}");
         }
+    }
+
+    public void Lose()
+    {
+        Lost = true;
+        Die("lost for good");
     }
 
     public void Stop()

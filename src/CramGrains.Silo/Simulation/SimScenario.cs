@@ -47,9 +47,9 @@ internal sealed class SimScenario(SimCluster cluster)
                 id, null, budget.ToString(CultureInfo.InvariantCulture), "", [], budget, [], null, user, _world.Below(3),
                 After: i > 0 && _world.Below(5) == 0 ? $"r{_world.Below(i)}" : null,
                 Hold: _world.Below(6) == 0,
-                Requeue: _world.Below(10) switch { 0 => RequeuePolicy.Never, 1 or 2 => RequeuePolicy.SameMachine, _ => RequeuePolicy.Any });
-            string machine = _world.Below(3) == 0 ? cluster.Machines[_world.Below(cluster.Machines.Count)].Name : "";
-            _submits[id] = new SimSubmit(request, machine);
+                Requeue: _world.Below(10) switch { 0 => RequeuePolicy.Never, 1 or 2 when cluster.Expendable is null => RequeuePolicy.SameMachine, _ => RequeuePolicy.Any });
+            SimMachine? machine = _world.Below(3) == 0 ? cluster.Machines[_world.Below(cluster.Machines.Count)] : null;
+            _submits[id] = new SimSubmit(request, machine is null || machine == cluster.Expendable ? "" : machine.Name);
             if (request.After is null)
             {
                 _world.After(_world.Between(0, 60_000), () => Submit(id));

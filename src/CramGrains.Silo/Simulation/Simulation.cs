@@ -84,7 +84,7 @@ internal sealed class Simulation
     /// <summary>A silo starts: it takes up its devices again, reports them every ten seconds, and wakes the runs that have not ended.</summary>
     private void Start(SimMachine machine)
     {
-        if (machine.Up)
+        if (machine.Up || machine.Lost)
         {
             return;
         }

@@ -134,6 +134,20 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.Equal(["step-000000010.epoch-2"], Store().List().Select(Path.GetFileName));
     }
 
+    /// <summary>In a folder that machines share: a worker that stood still wakes after its lease and saves, while its successor saves for the first time.</summary>
+    [Fact]
+    public void Write_NewerEpochIsWriting_LeavesItsFilesAlone()
+    {
+        var successor = State(20);
+        var weights = new WokenInBetween(successor.Weights, () => Store(epoch: 1).Write(State(10)));
+
+        Store(epoch: 2).Write(successor with { Weights = weights });
+
+        Assert.True(weights.Woken);
+        Assert.Equal(["step-000000020.epoch-2", "step-000000010.epoch-1"], Store().List().Select(Path.GetFileName));
+        Assert.Equal(2, Directory.EnumerateFileSystemEntries(_folder.Path).Count());
+    }
+
     [Fact]
     public void List_NewerEpochWithFewerSteps_ComesFirst()
     {
@@ -194,5 +208,32 @@ public sealed class CheckpointStoreTests : IDisposable
         var only = Assert.Single(refused);
         Assert.Equal(newest, only.Path);
         Assert.Contains(file.Replace(".sha256", "", StringComparison.Ordinal), only.Problem, StringComparison.Ordinal);
+    }
+
+    /// <summary>Weights that do something the moment they are read to be written, when the unfinished folder is there.</summary>
+    private sealed class WokenInBetween(IReadOnlyDictionary<string, Tensor> weights, Action act) : IReadOnlyDictionary<string, Tensor>
+    {
+        public bool Woken { get; private set; }
+
+        public int Count => weights.Count;
+
+        public IEnumerable<string> Keys => weights.Keys;
+
+        public IEnumerable<Tensor> Values => weights.Values; // asked for before, to see whether there is room
+
+        public Tensor this[string key] => weights[key];
+
+        public bool ContainsKey(string key) => weights.ContainsKey(key);
+
+        public bool TryGetValue(string key, out Tensor value) => weights.TryGetValue(key, out value!);
+
+        public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator()
+        {
+            Woken = true;
+            act();
+            return weights.GetEnumerator();
+        }
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
 }

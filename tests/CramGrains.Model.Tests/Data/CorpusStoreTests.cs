@@ -128,6 +128,20 @@ public sealed class CorpusStoreTests
         Assert.Empty(CorpusStatistics.Of(corpus).KeptFractions);
     }
 
+    [Theory]
+    [InlineData(RowPacking.Continuous, 1)]
+    [InlineData(RowPacking.Continuous, 3)]
+    [InlineData(RowPacking.WithinDocument, 1)]
+    [InlineData(RowPacking.Framed, 1)]
+    public void TokensPerCharacter_OfAnyPackingAndWeight_AreThoseOfTheText(RowPacking packing, double weight)
+    {
+        using var rig = new CorpusRig().WriteDocuments();
+        var recipe = rig.Recipe with { Packing = packing, Sources = [new CorpusSource(CorpusSourceKind.Text, rig.Source, weight)] };
+        using var corpus = rig.Open(CorpusBuilder.Prepare(recipe, rig.Corpora, rig.Options, null, TestContext.Current.CancellationToken));
+        string[] documents = [.. CorpusRig.Documents(300, 1)];
+        Assert.Equal((double)documents.Sum(text => corpus.Encoder.Encode(text).Count) / documents.Sum(text => text.Length), CorpusStatistics.Of(corpus).TokensPerCharacter, 1e-12);
+    }
+
     [Fact]
     public void Prepare_TextOfTheFirstVersionsGolden_GivesItsDigestAndItsRows()
     {

@@ -152,6 +152,20 @@ public sealed class RecipeLoaderTests
         Assert.Equal((hours, tokens, exaflop), (recipe.BudgetHours, recipe.BudgetTokens, recipe.BudgetExaflop));
     }
 
+    [Fact]
+    public void Load_SettingOfASourceGivenAsAPath_IsApplied()
+    {
+        var recipe = RecipeLoader.Load(Tiny, "x.json", ["corpus.sources.1.field=body", "corpus.sources.0.weight=2.5"], corpusPaths: ["/texts/a.txt", "/texts/b.jsonl"]).Recipe!;
+        Assert.Equal([new(CorpusSourceKind.Text, "/texts/a.txt", Weight: 2.5), new(CorpusSourceKind.JsonLines, "/texts/b.jsonl", Field: "body")], recipe.Corpus.Sources);
+    }
+
+    [Theory]
+    [InlineData("1e30tokens")]
+    [InlineData("9223372036854775807tokens")]
+    [InlineData("1e15Mtokens")]
+    public void Load_BudgetOfMoreTokensThanCanBeCounted_IsRefusedAsGiven(string given) =>
+        Assert.Equal([$"budget: expected at most 9000000000 Gtokens, got '{given}'."], RecipeLoader.Load(Tiny, "x.json", [$"budget={given}"]).Problems);
+
     [Theory]
     [InlineData("budget=24", "24")]
     [InlineData("budget=-5m", "-5m")]

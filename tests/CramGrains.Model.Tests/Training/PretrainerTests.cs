@@ -123,6 +123,18 @@ public sealed class PretrainerTests : IDisposable
     }
 
     [Fact]
+    public void Run_BudgetTooNearlyUsedForAnotherStep_TrainsNoMoreWhenRunAgain()
+    {
+        string folder = Folder();
+        var recipe = TestRecipes.Tiny(batch: 9, hours: 20.0 / 3600); // steps of three seconds: two seconds are left
+        using var before = new TrainingRig(recipe, folder);
+        Assert.Equal(6, before.Run().OptimizerSteps);
+        using var after = new TrainingRig(recipe, folder);
+        var result = after.Run();
+        Assert.Equal((6L, 18.0), (result.OptimizerSteps, Math.Round(result.BudgetUsedSeconds, 9)));
+    }
+
+    [Fact]
     public void Run_NewestCheckpointTorn_SaysSoAndGoesOnFromTheOneBefore()
     {
         string folder = Folder();

@@ -36,6 +36,31 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     }
 
     [Fact]
+    public void Pretrain_FolderOfAnotherRun_IsRefusedAndLeftAsItIs()
+    {
+        string other = Path.Combine(_folder, "other");
+        Assert.Equal(0, trained.Pretrain(other).Code);
+        var before = Contents();
+        var refused = trained.Pretrain(other, "corpus.vocabulary_size=60");
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("Use another folder", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(before, Contents()); // its vocabulary above all: export and fill-mask read it
+
+        Dictionary<string, string> Contents() =>
+            Directory.EnumerateFiles(other, "*", SearchOption.AllDirectories).ToDictionary(file => file, file => Convert.ToHexString(File.ReadAllBytes(file)));
+    }
+
+    [Fact]
+    public void Pretrain_PreparedCorpusOfAnotherVocabulary_IsRefused()
+    {
+        string corpus = Path.Combine(trained.Root, "corpora", trained.Pretraining.Json.GetProperty("corpus_digest").GetString()!);
+        var refused = TrainedRun.Call(
+            PretrainCommand.Run, Path.Combine(trained.Run, "recipe.json"), "--out", Path.Combine(_folder, "out"), "--corpus", corpus, "--device", "cpu", "--set", "corpus.vocabulary_size=4096");
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("has rows of 32 tokens, 70 entries and normalizer Crammed, but the recipe asks for 32, 4096 and Crammed.", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Glue_RunBesideBaselines_IsATableAndFindsItsResultsAgain()
     {
         string[] arguments =
@@ -207,6 +232,15 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
             (PredictCommand.Run, [trained.Run, "--task", "sst3", "--device", "cpu", "x"], "--task must be one of cola, sst2"),
             (FillMaskCommand.Run, [trained.Run, "--device", "cpu", "no mask here"], "holds no [MASK]"),
             (SchedulesCommand.Run, [], "Name a recipe"),
+            (BenchCommand.Run, ["quickstart", "--device", "foo"], "--device must be cpu or cuda:N"),
+            (BenchCommand.Run, ["quickstart", "--device", "cpu", "--engine", "eager", "--microbatch", "8", "0"], "--microbatch must be 1 row or more, got 0"),
+            (BenchCommand.Run, ["quickstart", "--device", "cpu", "--engine", "eager", "--loop", "-1"], "--loop must be a number of seconds above 0, got -1"),
+            (BenchCommand.Run, ["quickstart", "--device", "cpu", "--engine", "eager", "--loop", "NaN"], "--loop must be a number of seconds above 0, got NaN"),
+            (BenchCommand.Run, ["quickstart", "--device", "cpu", "--engine", "eager", "--curve", "0"], "--curve must be 1 step or more, got 0"),
+            (PretrainCommand.Run, ["--out", _folder], "RECIPE is missing. Recipe file, such as"),
+            (ExportCommand.Run, [trained.Run], "DIR is missing. Folder to write"),
+            (DataCommand.Run, ["show"], "CORPUS is missing. Digest of a corpus"),
+            (PretrainCommand.Run, [Path.Combine(trained.Run, "recipe.json")], "'--out' is required"),
             (PretrainCommand.Run, [Path.Combine(trained.Run, "recipe.json"), "--out", _folder, "--budget", "soon"], "budget: expected a time such as 60s"),
         ];
         Assert.All(cases, wrong =>
@@ -214,6 +248,24 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
             var outcome = TrainedRun.Call(wrong.Command, wrong.Arguments);
             Assert.Equal(2, outcome.Code);
             Assert.Contains(wrong.Expected, outcome.Error, StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public void Help_OfAnyCommand_ShowsTheLineAsItIsTyped()
+    {
+        (Func<string[], int> Command, string[] Arguments, string Usage)[] cases =
+        [
+            (PretrainCommand.Run, ["--help"], "cram pretrain <RECIPE> [options]"), (DataCommand.Run, ["show", "-h"], "cram data show <CORPUS> [options]"),
+            (ExportCommand.Run, ["--help"], "cram export <RUN> <DIR> [options]"), (StudyCommand.Run, ["--help"], "cram study "), (BenchCommand.Run, ["--help"], "cram bench <RECIPE> [options]"),
+            (GlueCommand.Run, ["--help"], "cram glue "), (FillMaskCommand.Run, ["--help"], "cram fill-mask <MODEL> <TEXT>... [options]"), (PredictCommand.Run, ["--help"], "cram predict "),
+            (SchedulesCommand.Run, ["--help"], "cram schedules "), (EstimateCommand.Run, ["--help"], "cram estimate <RECIPE> [options]"),
+        ];
+        Assert.All(cases, asked =>
+        {
+            var outcome = TrainedRun.Call(asked.Command, asked.Arguments);
+            Assert.Equal((0, ""), (outcome.Code, outcome.Error));
+            Assert.Contains(asked.Usage, outcome.Output, StringComparison.Ordinal);
         });
     }
 

@@ -171,6 +171,21 @@ public sealed class StudyCommandTests(TrainedRun trained, MiniatureStudy whole) 
     }
 
     [Fact]
+    public void Study_TokenFileOfASmallerVocabularyThanTheRecipes_IsRefused()
+    {
+        string rows = Path.Combine(_folder, "rows.u16");
+        Assert.Equal(0, Call([whole.Study, "--corpus", trained.Text, "--corpora", Path.Combine(trained.Root, "corpora"), "--glue", trained.Glue, "--export-tokens", rows]).Code);
+        string larger = Path.Combine(_folder, "larger.json");
+        File.WriteAllText(larger, File.ReadAllText(whole.Study).Replace("corpus.vocabulary_size=70", "corpus.vocabulary_size=4096", StringComparison.Ordinal));
+        var refused = Call(
+        [
+            larger, "--tokens", rows, "--held-out-rows", "8", "--vocabulary", rows + ".vocab.txt", "--out", Path.Combine(_folder, "larger"), "--device", "cpu", "--only", "muon@2ktokens", "--pretrain-only",
+        ]);
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("70 entries, expected corpus.vocabulary_size = 4096", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Study_GlueWithoutItsFilesWhileACorpusIsPrepared_IsRefused()
     {
         var outcome = Call([whole.Study, "--corpus", trained.Text, "--corpora", Path.Combine(trained.Root, "corpora"), "--out", Path.Combine(_folder, "none"), "--device", "cpu"]);

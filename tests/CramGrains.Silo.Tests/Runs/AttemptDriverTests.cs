@@ -16,11 +16,12 @@ public sealed class AttemptDriverTests : ITrainerGrain, ISchedulerQueue
     private static readonly WorkItem Item = new("r-1/pretrain", "r-1", WorkerJob.Pretrain, "run/r-1", default);
     private readonly AttemptRecord _record = new() { Phase = AttemptPhase.Running, Epoch = Epoch, DeviceId = "m0/cpu", Number = 1 };
     private readonly List<long> _released = [];
+    private readonly FakeTimeProvider _time = new();
     private readonly AttemptDriver _driver;
     private Func<Task<WorkerStatus?>> _disown = () => Task.FromResult<WorkerStatus?>(null);
 
     public AttemptDriverTests() => _driver = new AttemptDriver(
-        this, _ => this, _ => Task.CompletedTask, new RunOptions(), new SiloClock(new FakeTimeProvider()), _record, () => Task.CompletedTask);
+        this, _ => this, _ => Task.CompletedTask, new RunOptions(), new SiloClock(_time), _record, () => Task.CompletedTask);
 
     [Fact]
     public async Task AdvanceAsync_TrainerSpeaksFromOldMemory_GoesOn()
@@ -63,6 +64,32 @@ public sealed class AttemptDriverTests : ITrainerGrain, ISchedulerQueue
 
         Assert.Equal(AttemptPhase.Running, _record.Phase);
         Assert.Empty(_released);
+    }
+
+    /// <summary>What its worker needs is on a machine that is away: asked again at once, it would take a device, be refused and write, every second for days.</summary>
+    [Fact]
+    public async Task AdvanceAsync_GivenBackBeforeAWorkerWasStarted_WaitsLongerEachTime()
+    {
+        _disown = () => Task.FromResult<WorkerStatus?>(Running with { ProcessId = 0, Phase = WorkerPhase.Ended, Reason = TerminationReason.LeaseExpired });
+        for (int wait = 2; wait <= 16; wait *= 2)
+        {
+            (_record.Phase, _record.Epoch) = (AttemptPhase.Running, Epoch);
+            Assert.IsType<AttemptRetries>(await AdvanceAsync());
+
+            Assert.Equal(_time.GetUtcNow().AddSeconds(wait), Assert.IsType<AttemptWaits>(await AdvanceAsync()).EstimatedStart);
+        }
+
+        Assert.Equal(0, _record.Failures);
+    }
+
+    [Fact]
+    public async Task AdvanceAsync_GivenBackByAWorkerThatWasStarted_AsksAgainAtOnce()
+    {
+        _record.Fruitless = 3;
+        _disown = () => Task.FromResult<WorkerStatus?>(Running with { Phase = WorkerPhase.Ended, Reason = TerminationReason.LeaseExpired });
+        Assert.IsType<AttemptRetries>(await AdvanceAsync());
+
+        Assert.Equal((null, 0), (_record.NotBefore, _record.Fruitless));
     }
 
     private static WorkerStatus Running { get; } = new("r-1", Epoch, WorkerJob.Pretrain, 1, WorkerPhase.Running, TerminationReason.None, "at work", 0, null, [], null);
