@@ -36,6 +36,18 @@ public sealed partial class DeployTests
         Assert.Equal(file == "cluster-member.json", serve.Cluster.IsMember);
     }
 
+    /// <summary>Whoever installs both as they are has a silo that reaches its store.</summary>
+    [Fact]
+    public void Settings_RedisOfAMember_IsSpokenToAsItsConfigurationListens()
+    {
+        var redis = StackExchange.Redis.ConfigurationOptions.Parse(ServeArguments.Parse(["--config", Path.Combine(Deploy, "settings", "cluster-member.json")]).Cluster.Redis!);
+        string[] listens = File.ReadAllLines(Path.Combine(Deploy, "redis", "redis.conf"));
+
+        Assert.Equal(listens.Any(line => line.StartsWith("tls-port ", StringComparison.Ordinal)), redis.Ssl);
+        Assert.Contains($"port {((System.Net.DnsEndPoint)redis.EndPoints.Single()).Port}", listens);
+        Assert.Contains($"requirepass {redis.Password}", listens);
+    }
+
     /// <summary>The unit does not start a silo that preflight refuses, so it must read settings as the silo does.</summary>
     [Theory]
     [InlineData("""{ "cram": { "silo": { "HttpPort": 9464 } } }""", "cram__silo__home")]
