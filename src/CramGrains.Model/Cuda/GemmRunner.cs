@@ -31,7 +31,7 @@ internal sealed unsafe class GemmRunner : IDisposable
         _path = Path.Combine(cacheFolder, $"products-{gpu}-{device.Products.Version}.txt");
         if (File.Exists(_path))
         {
-            foreach (string[] parts in File.ReadLines(_path).Select(l => l.Split(' ')).Where(p => p.Length == 2 && p[1].Length == 128))
+            foreach (string[] parts in File.ReadLines(_path).Select(l => l.Split(' ')).Where(p => p.Length == 2 && p[1].Length == 128 && p[1].All(char.IsAsciiHexDigit)))
             {
                 _kept[parts[0]] = FromHex(parts[1]);
             }
@@ -159,8 +159,15 @@ internal sealed unsafe class GemmRunner : IDisposable
             return;
         }
 
-        Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
-        File.AppendAllText(_path, $"{key} {ToHex(algorithm)}\n");
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
+            File.AppendAllText(_path, $"{key} {ToHex(algorithm)}\n");
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // A full disk costs the timing of this product at the next start, and no run.
+        }
     }
 
     private static string Key(GemmShape s) => string.Create(

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
+using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Cuda.Interop;
 
 namespace CramGrains.Model.Cuda;
@@ -63,22 +64,47 @@ internal static class KernelLibrary
         string architecture = ptx ? $"compute_{(known ? device.Architecture : compiler.Architectures.Max())}" : $"sm_{device.Architecture}";
         List<string> options = [$"--gpu-architecture={architecture}", "--std=c++17", .. request.Macros.Select(m => $"-D{m.Name}={m.Value}")];
         string? path = cacheFolder is null ? null : Path.Combine(cacheFolder, $"{request.Name}-{Hash(compiler.Version, source, options)}.{(ptx ? "ptx" : "cubin")}");
-        if (path is not null && File.Exists(path))
+        return Kept(path, () => compiler.Compile(request.Name + ".cu", source, Headers.Value, options, ptx));
+    }
+
+    /// <summary>Machine code from its file, or compiled and written there.</summary>
+    /// <param name="path">The file; null keeps none.</param>
+    /// <param name="compile">Makes it.</param>
+    internal static byte[] Kept(string? path, Func<byte[]> compile)
+    {
+        // An earlier power cut may have left a name without bytes.
+        if (path is not null && new FileInfo(path) is { Exists: true, Length: > 0 })
         {
             return File.ReadAllBytes(path);
         }
 
-        byte[] image = compiler.Compile(request.Name + ".cu", source, Headers.Value, options, ptx);
+        byte[] image = compile();
         if (path is not null)
         {
-            Directory.CreateDirectory(cacheFolder!);
-            // Written aside and renamed, because several processes of one machine may start at once.
-            string aside = $"{path}.{Guid.NewGuid():N}";
-            File.WriteAllBytes(aside, image);
-            File.Move(aside, path, overwrite: true);
+            TryKeep(path, image);
         }
 
         return image;
+    }
+
+    /// <summary>A folder that cannot be written, or a full disk, costs a compilation at the next start and no run.</summary>
+    private static void TryKeep(string path, byte[] image)
+    {
+        // Written aside and renamed, because several processes of one machine may start at once.
+        string aside = $"{path}.{Guid.NewGuid():N}";
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            DurableFiles.Write(aside, stream => stream.Write(image));
+            File.Move(aside, path, overwrite: true);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            if (File.Exists(aside))
+            {
+                File.Delete(aside);
+            }
+        }
     }
 
     private static string Hash(string version, string source, List<string> options)
