@@ -19,6 +19,9 @@ internal sealed class HomeFolder(string root, string? shared = null, string? loc
     /// <summary>Written when the silo is ready, removed at a clean stop.</summary>
     public string SiloFile => Path.Combine(Root, "silo.json");
 
+    /// <summary>What this home's machine is called.</summary>
+    public string MachineFile => Path.Combine(Root, "machine");
+
     public string Database => Path.Combine(Root, "state", "cram.db");
 
     /// <summary>Which store a member of a cluster works with.</summary>

@@ -1,10 +1,9 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 
 namespace CramGrains.Silo.Hosting;
 
 /// <summary>What <c>serve</c> was told: its command line, which wins, on top of its settings.</summary>
-internal sealed partial record ServeArguments(
+internal sealed record ServeArguments(
     SiloOptions Silo, ClusterMemberOptions Cluster, int SiloPort, int GatewayPort, int HttpPort, IConfigurationRoot Configuration, string? Log = null)
 {
     public const string Usage =
@@ -21,7 +20,7 @@ internal sealed partial record ServeArguments(
         Dictionary<string, string> given = Read(arguments);
         string? config = given.GetValueOrDefault("--config");
         IConfigurationRoot configuration = ServeConfiguration.Load(config is null ? [] : [config]);
-        var silo = ServeConfiguration.Bind(configuration, "silo", new SiloOptions { Machine = DefaultMachine() });
+        var silo = ServeConfiguration.Bind(configuration, "silo", new SiloOptions());
         silo.Home = given.GetValueOrDefault("--home", silo.Home);
         if (silo.Home.Length == 0)
         {
@@ -34,13 +33,15 @@ internal sealed partial record ServeArguments(
         {
             configuration = ServeConfiguration.Load(config is null ? [ofHome] : [ofHome, config]);
             string home = silo.Home;
-            silo = ServeConfiguration.Bind(configuration, "silo", new SiloOptions { Machine = DefaultMachine() });
+            silo = ServeConfiguration.Bind(configuration, "silo", new SiloOptions());
             silo.Home = home;
         }
 
-        silo.Machine = given.GetValueOrDefault("--machine", silo.Machine);
-        silo.Devices = given.GetValueOrDefault("--devices", silo.Devices);
         var cluster = ServeConfiguration.Bind(configuration, "cluster", new ClusterMemberOptions());
+        silo.Machine = given.TryGetValue("--machine", out string? machine) ? machine
+            : silo.Machine.Length > 0 ? silo.Machine
+            : cluster.IsMember ? MachineName.OfHost() : MachineName.Of(silo.Home);
+        silo.Devices = given.GetValueOrDefault("--devices", silo.Devices);
         ServeConfiguration.CheckValues(configuration, silo, cluster);
         return new ServeArguments(
             silo, cluster, Port(given, "--silo-port", silo.SiloPort), Port(given, "--gateway-port", silo.GatewayPort), Port(given, "--http-port", silo.HttpPort),
@@ -68,14 +69,4 @@ internal sealed partial record ServeArguments(
         !given.TryGetValue(option, out string? value) ? setting
         : int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int port) && port <= 65535 ? port
         : throw new StartupException($"{option} must be a port from 0 to 65535, got '{value}'.");
-
-    /// <summary>The host name, with characters that a device id cannot hold replaced.</summary>
-    private static string DefaultMachine()
-    {
-        string name = OtherCharacters().Replace(Environment.MachineName, "-").Trim('-', '.', '_');
-        return name.Length == 0 ? "machine" : name[..Math.Min(name.Length, 63)];
-    }
-
-    [GeneratedRegex("[^A-Za-z0-9._-]")]
-    private static partial Regex OtherCharacters();
 }

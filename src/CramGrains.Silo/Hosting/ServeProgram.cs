@@ -38,6 +38,10 @@ internal static class ServeProgram
             {
                 await new StoreIdentity(redis, serve.Cluster.Id, home).CheckAsync(serve.Silo.Machine);
             }
+            else
+            {
+                MachineName.Remember(home, serve.Silo.Machine);
+            }
 
             (int siloPort, int gatewayPort, int httpPort) = Ports.Take(address, serve.SiloPort, serve.GatewayPort, serve.HttpPort);
             string cluster = redis is null ? ClusterId(home) : serve.Cluster.Id;

@@ -73,7 +73,7 @@ internal sealed partial class SchedulerDesk
         {
             if (lease.Item.Policy?.User is { } user)
             {
-                used[user] = used.GetValueOrDefault(user) + Math.Max(0, (clock.UtcNow - lease.GrantedAt).TotalHours);
+                used[user] = used.GetValueOrDefault(user) + HeldFor(lease).TotalHours;
             }
         }
 
@@ -81,7 +81,7 @@ internal sealed partial class SchedulerDesk
             [.. state.Devices.Values.Select(d => new PlannerDevice(
                 d.Report.DeviceId, d.Report.Machine, d.Report.Kind, d.Report.MemoryBytes,
                 held.TryGetValue(d.Report.DeviceId, out ScheduledItem? lease)
-                    ? new PlannerLease(lease.Item, lease.GrantedAt, lease.Evict != TerminationReason.None, lease.EvictFor)
+                    ? new PlannerLease(lease.Item, clock.UtcNow - HeldFor(lease), lease.Evict != TerminationReason.None, lease.EvictFor)
                     : null,
                 Unusable(d), d.Report.Capability))],
             [.. _waiting.Values.Select(w => w.Item)])
@@ -110,7 +110,7 @@ internal sealed partial class SchedulerDesk
     {
         TimeSpan silence = _heard.TryGetValue(device.Report.DeviceId, out long heard)
             ? clock.Time.GetElapsedTime(heard)
-            : TimeSpan.FromTicks(Math.Max((clock.UtcNow - device.LastReport).Ticks, clock.Time.GetElapsedTime(_startedAt).Ticks));
+            : TimeSpan.FromTicks(Math.Max((clock.UtcNow - device.LastReport).Ticks, clock.Time.GetElapsedTime(_started.Timestamp).Ticks));
         return silence > lostAfter ? silence : null;
     }
 

@@ -58,13 +58,14 @@ internal sealed partial class SchedulerDesk
         return save();
     }
 
-    private bool Settling => _settles && clock.Time.GetElapsedTime(_startedAt).TotalSeconds < options.SettleSeconds;
+    private bool Settling => _settles && clock.Time.GetElapsedTime(_started.Timestamp).TotalSeconds < options.SettleSeconds;
 
     private ScheduledItem Grant(string itemId, string deviceId)
     {
         WorkItem item = _waiting[itemId].Item;
         _waiting.Remove(itemId);
-        _leases[itemId] = (clock.Time.GetTimestamp(), ++_version);
+        _grantedAt[itemId] = clock.Time.GetTimestamp();
+        _leases[itemId] = (_grantedAt[itemId], ++_version);
         var lease = new ScheduledItem { Item = item, DeviceId = deviceId, LeaseEpoch = ++state.LastEpoch, GrantedAt = clock.UtcNow };
         state.Items[itemId] = lease;
         return lease;
@@ -86,8 +87,10 @@ internal sealed partial class SchedulerDesk
     /// <summary>Ends a lease and adds its time to its user's.</summary>
     private void End(ScheduledItem item)
     {
+        TimeSpan held = HeldFor(item);
         state.Items.Remove(item.Item.ItemId);
         _leases.Remove(item.Item.ItemId);
+        _grantedAt.Remove(item.Item.ItemId);
         _changed = true;
         if (item.DeviceId is not null && item.Item.Policy?.User is { } user && item.Item.Job != Worker.WorkerJob.PrepareCorpus)
         {
@@ -96,8 +99,20 @@ internal sealed partial class SchedulerDesk
                 state.Usage[user] = usage = new UserUsage { At = clock.UtcNow };
             }
 
-            usage.Add(clock.UtcNow - item.GrantedAt, clock.UtcNow, HalfLife);
+            usage.Add(held, clock.UtcNow, HalfLife);
         }
+    }
+
+    /// <summary>For how long a lease has been held, whatever has been done to the wall clock since; that is only asked how old a lease was when this desk began.</summary>
+    private TimeSpan HeldFor(ScheduledItem lease)
+    {
+        if (_grantedAt.TryGetValue(lease.Item.ItemId, out long granted))
+        {
+            return clock.Time.GetElapsedTime(granted);
+        }
+
+        TimeSpan before = _started.Utc - lease.GrantedAt;
+        return (before > TimeSpan.Zero ? before : TimeSpan.Zero) + clock.Time.GetElapsedTime(_started.Timestamp);
     }
 
     /// <summary>What was told and may not have been heard is told again; a lease of which its owner may not know is asked after.</summary>
@@ -115,7 +130,7 @@ internal sealed partial class SchedulerDesk
             yield return () => effects.Evict(deviceId, epoch, evict);
         }
 
-        (long auditedAt, long version) = _leases.GetValueOrDefault(itemId, (_startedAt, 0));
+        (long auditedAt, long version) = _leases.GetValueOrDefault(itemId, (_started.Timestamp, 0));
         if (clock.Time.GetElapsedTime(auditedAt).TotalSeconds >= options.AuditSeconds)
         {
             _leases[itemId] = (clock.Time.GetTimestamp(), version);

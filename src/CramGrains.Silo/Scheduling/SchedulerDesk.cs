@@ -32,7 +32,8 @@ internal sealed partial class SchedulerDesk(
     private readonly Dictionary<string, long> _heard = new(StringComparer.Ordinal); // monotonic: no change of a wall clock may make a silence long or short
     private readonly Dictionary<string, double?> _temperatures = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (long AuditedAt, long AskedVersion)> _leases = new(StringComparer.Ordinal);
-    private readonly long _startedAt = clock.Time.GetTimestamp();
+    private readonly Dictionary<string, long> _grantedAt = new(StringComparer.Ordinal); // monotonic; of leases that this desk has given
+    private readonly (long Timestamp, DateTimeOffset Utc) _started = (clock.Time.GetTimestamp(), clock.UtcNow);
     private readonly bool _settles = state.ActiveRuns.Count > 1;
     private GroupCommit? _commit;
     private IReadOnlyDictionary<string, Wait> _waits = new Dictionary<string, Wait>();

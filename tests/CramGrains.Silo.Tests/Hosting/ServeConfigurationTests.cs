@@ -30,6 +30,28 @@ public sealed class ServeConfigurationTests : IDisposable
         Assert.False(serve.Cluster.IsMember);
     }
 
+    /// <summary>Corpora and runs are bound to the machine by its name: under a new one all of them would wait for a machine that is gone.</summary>
+    [Fact]
+    public void Parse_HostHasAnotherNameThanBefore_KeepsTheOneThatTheHomeIsKnownBy()
+    {
+        MachineName.Remember(new HomeFolder(_folder), "was-called-so");
+
+        Assert.Equal("was-called-so", ServeArguments.Parse(["--home", _folder]).Silo.Machine);
+        Assert.Equal(MachineName.OfHost(), ServeArguments.Parse(["--home", _folder, "--config", Settings("""{"cram":{"cluster":{"Redis":"redis:6379"}}}""")]).Silo.Machine);
+        Assert.Equal("lab-2", ServeArguments.Parse(["--home", _folder, "--machine", "lab-2"]).Silo.Machine);
+        Assert.Equal("lab-1", ServeArguments.Parse(["--home", _folder, "--config", Settings("""{"cram":{"silo":{"Machine":"lab-1"}}}""")]).Silo.Machine);
+    }
+
+    [Fact]
+    public void Parse_RememberedNameIsNoName_SaysHowToGiveOne()
+    {
+        File.WriteAllText(Path.Combine(_folder, "machine"), "two words/and more\n");
+
+        var problem = Assert.Throws<StartupException>(() => ServeArguments.Parse(["--home", _folder]));
+
+        Assert.Contains("--machine NAME", problem.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("""{"cram":{"clutser":{"Redis":"x:1"}}}""", "cram:clutser")]
     [InlineData("""{"cram":{"cluster":{"Rediss":"x:1"}}}""", "cram:cluster:Rediss")]
