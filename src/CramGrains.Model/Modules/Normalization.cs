@@ -36,6 +36,6 @@ internal sealed class Normalization : nn.Module<Tensor, Tensor>
     public static Tensor RootMeanSquare(Tensor input, double epsilon)
     {
         var wide = input.to(ScalarType.Float32); // a bfloat16 mean of squares would lose the small ones
-        return (wide * rsqrt(wide.square().mean([-1], keepdim: true).Plus(epsilon))).to(input.dtype);
+        return (wide * rsqrt(wide.Squared().mean([-1], keepdim: true).Plus(epsilon))).to(input.dtype);
     }
 }

@@ -30,6 +30,9 @@ internal static class Numbers
         return a.mul(number);
     }
 
+    /// <summary>a². TorchSharp's square() is a power, whose exponent is such a number.</summary>
+    public static Tensor Squared(this Tensor a) => a.mul(a);
+
     /// <summary>The smaller of each element and <paramref name="most"/>.</summary>
     public static Tensor AtMost(this Tensor a, double most)
     {

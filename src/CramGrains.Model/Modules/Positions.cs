@@ -12,8 +12,8 @@ internal static class Positions
     public static Tensor Sinusoids(int length, int hiddenSize)
     {
         using var scope = NewDisposeScope();
-        var frequency = exp(arange(0, hiddenSize, 2, float32) * (-Math.Log(Base) / hiddenSize)); // [D / 2]
-        var angle = outer(arange(length, float32), frequency); // [S, D / 2]
+        var frequency = exp(Count(hiddenSize / 2, step: 2).Times(-Math.Log(Base) / hiddenSize)); // [D / 2]
+        var angle = outer(Count(length), frequency); // [S, D / 2]
         return stack([sin(angle), cos(angle)], -1).view(length, hiddenSize).MoveToOuterDisposeScope(); // [S, D]
     }
 
@@ -22,11 +22,14 @@ internal static class Positions
     public static (Tensor Cosine, Tensor Sine) Rotary(int length, int headSize)
     {
         using var scope = NewDisposeScope();
-        var frequency = pow(Base, arange(0, headSize / 2, float32) * (-2.0 / headSize)); // [K / 2]
-        var half = outer(arange(length, float32), frequency); // [S, K / 2]
+        var frequency = tensor((float)Base).pow(Count(headSize / 2).Times(-2.0 / headSize)); // [K / 2]
+        var half = outer(Count(length), frequency); // [S, K / 2]
         var angle = cat([half, half], -1); // [S, K]
         return (cos(angle).MoveToOuterDisposeScope(), sin(angle).MoveToOuterDisposeScope());
     }
+
+    /// <summary>0, step, 2 step and so on, <c>[count] float32</c>; not by arange, whose bounds are numbers that nothing holds (see <see cref="Numbers"/>).</summary>
+    private static Tensor Count(int count, int step = 1) => tensor(Enumerable.Range(0, count).Select(i => (float)(i * step)).ToArray());
 
     /// <summary>Turns each pair (i, i + K/2) of a head by its position's angle. Differs: the reference's default class returns its input unturned.</summary>
     /// <param name="heads"><c>[B, H, S, K]</c>.</param>

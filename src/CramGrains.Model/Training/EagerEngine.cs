@@ -64,7 +64,7 @@ public sealed class EagerEngine : IPretrainingEngine
         var (ids, positions, labels) = ToDevice(microbatch);
         var logits = _model.MaskedLogits(ids, positions); // [M, V]
         var loss = nn.functional.cross_entropy(logits, labels);
-        var objective = _training.ZLoss > 0 ? loss.Plus(logits.logsumexp(-1).square().mean().Times(_training.ZLoss)) : loss;
+        var objective = _training.ZLoss > 0 ? loss.Plus(logits.logsumexp(-1).Squared().mean().Times(_training.ZLoss)) : loss;
         objective.Times(scale * (_lossScale?.Value ?? 1)).backward();
         return loss.detach().MoveToOuterDisposeScope();
     }
@@ -84,7 +84,7 @@ public sealed class EagerEngine : IPretrainingEngine
             }
 
             MultiTensor.Scale(_gradients, factor);
-            norm *= factor;
+            norm = norm.Times(factor);
             _norm = norm.item<float>();
         }
 

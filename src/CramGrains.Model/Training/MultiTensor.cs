@@ -1,4 +1,5 @@
 using CramGrains.Model.Modules;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Training;
@@ -11,6 +12,12 @@ internal static class MultiTensor
     private const string Source = """
         def norms(x: List[Tensor]):
             return torch._foreach_norm(x, 2)
+
+        def norm(x: Tensor):
+            return torch.linalg_vector_norm(x, 2)
+
+        def matrix_norms(x: Tensor):
+            return torch.linalg_vector_norm(x, 2, [1, 2], True)
 
         def scale(x: List[Tensor], factor: Tensor):
             torch._foreach_mul_(x, factor)
@@ -33,8 +40,12 @@ internal static class MultiTensor
     {
         using var scope = NewDisposeScope();
         var norms = (Tensor[])Unit.Value.invoke("norms", (object)tensors);
-        return linalg.vector_norm(stack(norms)).MoveToOuterDisposeScope();
+        return ((Tensor)Unit.Value.invoke("norm", stack(norms))).MoveToOuterDisposeScope(); // not TorchSharp's, whose 2 is a number (see Numbers)
     }
+
+    /// <summary>The Frobenius norm of each matrix, <c>[N, 1, 1]</c>.</summary>
+    /// <param name="matrices"><c>[N, R, C] float32</c>.</param>
+    public static Tensor MatrixNorms(Tensor matrices) => (Tensor)Unit.Value.invoke("matrix_norms", matrices);
 
     /// <summary>Scales all tensors so that their global norm is at most <paramref name="maximum"/>, as PyTorch's clip_grad_norm_ does.</summary>
     /// <param name="tensors">Scaled in place.</param>
@@ -69,6 +80,10 @@ internal static class MultiTensor
     /// <param name="epsilon">Denominator epsilon.</param>
     public static void AdamW(
         Tensor[] parameters, Tensor[] gradients, Tensor[] first, Tensor[] second, Tensor[] steps,
-        double learningRate, double beta1, double beta2, double decay, double epsilon) =>
-        Unit.Value.invoke("adamw", parameters, gradients, first, second, steps, learningRate, beta1, beta2, decay, epsilon);
+        double learningRate, double beta1, double beta2, double decay, double epsilon)
+    {
+        // Numbers of our own, held until the step is done: one that was collected meanwhile ended the run, or would be read as another (see Numbers).
+        using Scalar rate = learningRate, keepFirst = beta1, keepSecond = beta2, shrink = decay, tiny = epsilon;
+        Unit.Value.invoke("adamw", parameters, gradients, first, second, steps, rate, keepFirst, keepSecond, shrink, tiny);
+    }
 }

@@ -107,12 +107,12 @@ internal sealed class Muon : IDisposable
     {
         const double Tiny = 1e-10; // an empty row stays empty
         using var scope = NewDisposeScope();
-        var squares = matrices.square().mean([2], keepdim: true); // [N, R, 1]
+        var squares = matrices.Squared().mean([2], keepdim: true); // [N, R, 1]
         moments.MultiplyInPlace(beta2).AddInPlace(squares, 1 - beta2);
         var by = moments.sqrt().Plus(Tiny).reciprocal(); // [N, R, 1]
         // Both norms from the rows' mean squares, without another pass over the matrices; C falls out.
         var before = squares.sum([1], keepdim: true).sqrt();
-        var after = (squares * by.square()).sum([1], keepdim: true).sqrt(); // [N, 1, 1]
+        var after = (squares * by.Squared()).sum([1], keepdim: true).sqrt(); // [N, 1, 1]
         matrices.mul_(by * (before / after.Plus(Tiny)));
     }
 
@@ -124,7 +124,7 @@ internal sealed class Muon : IDisposable
         const float A = 3.4445f, B = -4.7750f, C = 2.0315f; // the steepest at zero that still stays near one
         using var scope = NewDisposeScope();
         bool tall = matrices.shape[1] > matrices.shape[2];
-        var x = matrices / linalg.vector_norm(matrices, dims: [1, 2], keepdim: true).Plus(1e-7);
+        var x = matrices / MultiTensor.MatrixNorms(matrices).Plus(1e-7);
         x = x.to(matrices.device.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32); // the iteration needs no more than bfloat16
         x = tall ? x.mT : x;
         for (int i = 0; i < 5; i++)

@@ -1,3 +1,4 @@
+using CramGrains.Model.Modules;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Training;
@@ -24,7 +25,7 @@ internal sealed class ProgressWindow : IDisposable
     public void AddLoss(Tensor loss)
     {
         using var scope = NewDisposeScope();
-        var sum = (_lossSum is null ? loss.clone() : _lossSum + loss).DetachFromDisposeScope();
+        var sum = (_lossSum?.Plus(loss) ?? loss.clone()).DetachFromDisposeScope();
         _lossSum?.Dispose();
         _lossSum = sum;
         Microbatches++;
