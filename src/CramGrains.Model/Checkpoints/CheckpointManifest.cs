@@ -54,6 +54,19 @@ public sealed record CheckpointManifest(
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         RespectRequiredConstructorParameters = false, // an older manifest lacks newer fields
     };
+
+    /// <summary>Refuses the checkpoint to a run of another recipe or corpus.</summary>
+    /// <exception cref="CheckpointMismatchException">It was written with another.</exception>
+    internal void RequireRun(string path, string recipeDigest, string corpusDigest)
+    {
+        foreach (var (what, found, expected) in (ReadOnlySpan<(string, string, string)>)[("recipe", RecipeDigest, recipeDigest), ("corpus", CorpusDigest, corpusDigest)])
+        {
+            if (found != expected)
+            {
+                throw new CheckpointMismatchException($"Checkpoint {path} was written with {what} {found}, this run has {expected}. Use another folder, or submit a new run.");
+            }
+        }
+    }
 }
 
 /// <summary>One file of a checkpoint.</summary>

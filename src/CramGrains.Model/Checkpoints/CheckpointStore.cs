@@ -132,6 +132,26 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
         return new(path, new(manifest, File.ReadAllText(Path.Combine(path, RecipeFile)), weights, optimizerState));
     }
 
+    /// <summary>Refuses a folder whose newest checkpoint belongs to another run, by its manifest alone: for callers that write beside the checkpoints before they train.</summary>
+    /// <param name="recipeDigest">Digest of the run's recipe.</param>
+    /// <param name="corpusDigest">Digest of its corpus.</param>
+    /// <exception cref="CheckpointMismatchException">It was written with another recipe or corpus.</exception>
+    public void RequireRun(string recipeDigest, string corpusDigest)
+    {
+        foreach (string path in List())
+        {
+            try
+            {
+                ReadManifest(path).RequireRun(path, recipeDigest, corpusDigest);
+                return;
+            }
+            catch (InvalidDataException)
+            {
+                // Damaged: training passes it over too, and says so.
+            }
+        }
+    }
+
     /// <summary>Reads the manifest of one checkpoint.</summary>
     /// <exception cref="InvalidDataException">It is missing, damaged or of an unknown version.</exception>
     public static CheckpointManifest ReadManifest(string path)

@@ -81,25 +81,6 @@ public sealed class Pretrainer
         return Math.Max(MaskCount.PerMicrobatch(rows, s, recipe.Training.MaskFraction), MaskCount.PerMicrobatch(rows, s, MaskCount.HeldOutFraction));
     }
 
-    /// <summary>Refuses a folder whose newest checkpoint belongs to another run, by its manifest alone: for callers that write beside the checkpoints before they train.</summary>
-    /// <exception cref="CheckpointMismatchException">It was written with another recipe or corpus.</exception>
-    public static void RequireSameRun(CheckpointStore checkpoints, Recipe recipe, string corpusDigest)
-    {
-        ArgumentNullException.ThrowIfNull(checkpoints);
-        foreach (string path in checkpoints.List())
-        {
-            try
-            {
-                RequireSame(path, CheckpointStore.ReadManifest(path), RecipeJson.Digest(recipe), corpusDigest);
-                return;
-            }
-            catch (InvalidDataException)
-            {
-                // Damaged: training passes it over too, and says so.
-            }
-        }
-    }
-
     /// <summary>Trains until the budget is used up or a stop is asked for, from the newest good checkpoint if there is one.</summary>
     /// <param name="budgetUsedSeconds">What the run's budget clock has counted; the larger of it and the checkpoint's is charged.</param>
     /// <param name="control">What other threads may ask for.</param>
@@ -237,7 +218,7 @@ public sealed class Pretrainer
         }
 
         var manifest = loaded.State.Manifest;
-        RequireSame(loaded.Path, manifest, _recipeDigest, _corpusDigest);
+        manifest.RequireRun(loaded.Path, _recipeDigest, _corpusDigest);
         _engine.Load(loaded.State.Weights, loaded.State.OptimizerState);
         (_optimizerSteps, _microbatchSteps, _heldOutInitial) = (manifest.OptimizerSteps, manifest.MicrobatchSteps, manifest.HeldOutLossInitial);
         (_checkpoint, _checkpointSteps) = (loaded.Path, manifest.OptimizerSteps);
@@ -246,17 +227,6 @@ public sealed class Pretrainer
         _secondsPerMicrobatchBefore = manifest.BudgetUsedSeconds / Math.Max(1, manifest.MicrobatchSteps); // until this attempt has timed its own, or a run that had ended would train on
         Budget.Restore(_checkpointSeconds, manifest.TokensSeen, manifest.ExaflopUsed);
         _events.Report(new Resumed(loaded.Path, _optimizerSteps, _checkpointSeconds));
-    }
-
-    private static void RequireSame(string path, CheckpointManifest manifest, string recipeDigest, string corpusDigest)
-    {
-        foreach (var (what, found, expected) in (ReadOnlySpan<(string, string, string)>)[("recipe", manifest.RecipeDigest, recipeDigest), ("corpus", manifest.CorpusDigest, corpusDigest)])
-        {
-            if (found != expected)
-            {
-                throw new CheckpointMismatchException($"Checkpoint {path} was written with {what} {found}, this run has {expected}. Use another folder, or submit a new run.");
-            }
-        }
     }
 
     private void WriteCheckpoint()

@@ -55,7 +55,7 @@ internal static class PretrainCommand
     private static LocalResult Pretrain(Recipe recipe, Corpus corpus, string output, torch.Device device, string cache, CancellationToken stop)
     {
         LocalCorpora.RequireFit(recipe, corpus);
-        Pretrainer.RequireSameRun(LocalPretraining.Checkpoints(output), recipe, corpus.Manifest.Digest); // before its vocabulary is written over
+        LocalPretraining.Checkpoints(output).RequireRun(RecipeJson.Digest(recipe), corpus.Manifest.Digest); // before its vocabulary is written over
         Directory.CreateDirectory(output);
         File.WriteAllLines(Path.Combine(output, RunCheckpoint.VocabularyFile), corpus.Vocabulary);
         File.Copy(Path.Combine(corpus.Folder, CorpusManifest.FileName), Path.Combine(output, RunCheckpoint.CorpusFile), overwrite: true);
