@@ -175,6 +175,25 @@ public sealed partial class FaultMatrixTests
         Assert.DoesNotContain(lab.Silos.Where(silo => silo.IsAlive), silo => silo.ReadLog().Contains("was brought from", StringComparison.Ordinal));
     }
 
+    /// <summary>Shorter than by default, but longer than a run that waits goes without reading its state again.</summary>
+    [Fact]
+    public async Task Machine_SilentForLongerThanRunsReadTheirState_RunGoesOnElsewhere()
+    {
+        FaultMatrix.SkipUnlessWanted();
+        await using var lab = await Lab.StartAsync(lease: 60);
+        var run = await lab.SubmitAsync(30);
+        await lab.UntilPublishedAsync(run, copies: 2);
+        var before = await lab.TrainingAsync(run);
+
+        Signals.Send(lab.WorkerOf(run).ProcessId, Signals.Kill);
+        await lab.MachineOf(before).KillAsync();
+        await lab.ReconnectAsync();
+        var after = await lab.UntilAsync(run, "trains elsewhere", view => view.State == RunState.Pretraining && view.Attempts == 2 && view.Progress?.OptimizerSteps > 0, Long);
+
+        Assert.NotEqual(before.Device, after.Device);
+        await lab.SucceedsAsync(run, 30, Long);
+    }
+
     [Fact]
     public async Task Machine_CutOffFromAll_TrainsToItsLeaseAndTheRunGoesOnElsewhere()
     {
