@@ -15,7 +15,7 @@ public sealed class BusyCollectorTests
         OptimizerRecipe optimizer = new(kind, 1e-3, 0.9, 0.98, 1e-12, 0.01, MuonLearningRate: kind == OptimizerKind.AdamW ? null : 0.02);
         var recipe = TestRecipes.Tiny(TestRecipes.TinyShape with { Norm = norm }, optimizer, tokens: 16 * 3 * Steps);
         recipe = recipe with { Training = recipe.Training with { ZLoss = 1e-4, Precision = precision } };
-        Assert.Equal(Train(recipe), WithBusyCollector(() => Train(recipe)));
+        Assert.Equal(Train(recipe), BusyCollector.During(() => Train(recipe)));
     }
 
     private static IReadOnlyDictionary<string, byte[]> Train(Recipe recipe)
@@ -24,28 +24,5 @@ public sealed class BusyCollectorTests
         using var rig = new TrainingRig(recipe, folder.Path);
         rig.Run();
         return rig.Weights();
-    }
-
-    private static T WithBusyCollector<T>(Func<T> work)
-    {
-        using var done = new CancellationTokenSource();
-        var collector = new Thread(() =>
-        {
-            while (!done.IsCancellationRequested)
-            {
-                GC.Collect(0);
-                GC.WaitForPendingFinalizers();
-            }
-        });
-        collector.Start();
-        try
-        {
-            return work();
-        }
-        finally
-        {
-            done.Cancel();
-            collector.Join();
-        }
     }
 }
