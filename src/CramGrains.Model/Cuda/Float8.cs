@@ -41,6 +41,7 @@ internal sealed class Float8State
 
     private readonly Stages _stages;
     private readonly Float8Scales _moving, _weights;
+    private readonly Tensor _trained;
     private readonly int _layers;
     private bool _seen;
 
@@ -55,6 +56,7 @@ internal sealed class Float8State
         Float8Scales Owned(Float8Scales part) => new(stages.View(part.Scales), stages.View(part.Inverses), stages.View(part.Largest));
         _moving = Owned(all.Part(0, 8 * s.Layers));
         _weights = Owned(all.Part(8 * s.Layers, 4 * s.Layers));
+        _trained = stages.Allocate(stages.Master, 8 * s.Layers);
         Tensor forward = stages.AllocateFloat8((long)tokens * Math.Max(s.Hidden, s.Half)), gradient = stages.AllocateFloat8((long)tokens * Math.Max(3 * s.Hidden, s.FeedForward));
         GradientTransposed = stages.AllocateFloat8((long)tokens * Math.Max(3 * s.Hidden, s.FeedForward));
         Straight = stages.AllocateFloat8(parameters.Layout.Total);
@@ -110,6 +112,14 @@ internal sealed class Float8State
         }
 
         _seen = true;
+    }
+
+    /// <summary>Does a forward pass that is no part of training: what it sees must not move the scales of the next microbatch, or a run would depend on how often it is measured.</summary>
+    public void Aside(Action forward)
+    {
+        _trained.copy_(_moving.Largest);
+        forward();
+        _moving.Largest.copy_(_trained);
     }
 
     /// <summary>Called when other weights were loaded: the scales of before say nothing about them.</summary>

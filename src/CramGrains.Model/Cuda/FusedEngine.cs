@@ -76,7 +76,16 @@ public sealed partial class FusedEngine : IPretrainingEngine
         ArgumentNullException.ThrowIfNull(microbatch);
         using var scope = NewDisposeScope();
         int rows = Begin(microbatch, order: null);
-        _encoder.Forward(_batch.Index.Ids, null, rows, dropout: null);
+        void Forward() => _encoder.Forward(_batch.Index.Ids, null, rows, dropout: null);
+        if (_float8 is null)
+        {
+            Forward();
+        }
+        else
+        {
+            _float8.Aside(Forward);
+        }
+
         Head(microbatch.MaskedCount, scale: 0);
         return _loss.clone().MoveToOuterDisposeScope();
     }

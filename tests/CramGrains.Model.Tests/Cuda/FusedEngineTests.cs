@@ -139,6 +139,31 @@ public sealed class FusedEngineTests : IDisposable
         static double Norm(Tensor t) => t.norm().item<float>();
     }
 
+    [Fact]
+    public void Evaluate_Float8_LeavesTrainingAsItWas()
+    {
+        Recipe recipe = TestRecipes.Tiny(), narrow = recipe with { Training = recipe.Training with { Precision = PrecisionKind.Float8 } };
+        using FusedEngine measured = Plain(narrow, rows: 3, masked: 16), plain = Plain(narrow, rows: 3, masked: 16);
+        using var start = new EagerEngine(recipe, 64, CPU);
+        measured.Load(start.Weights(), start.OptimizerState());
+        plain.Load(start.Weights(), start.OptimizerState());
+        for (int step = 0; step < 3; step++)
+        {
+            foreach (FusedEngine engine in (FusedEngine[])[measured, plain])
+            {
+                engine.Accumulate(Random(3, 12, step), 1);
+                engine.Step(1);
+            }
+
+            for (int i = 0; i < 20; i++)
+            {
+                measured.Evaluate(Random(3, 12, 100 + i));
+            }
+        }
+
+        Assert.All(plain.Weights(), pair => Assert.True(pair.Value.Equals(measured.Weights()[pair.Key]), pair.Key));
+    }
+
     [Theory]
     [InlineData(false, 1.0, 1.0)]
     [InlineData(false, 1.0625, 1.0)] // halfway, to even
