@@ -1,3 +1,4 @@
+using CramGrains.Model.Modules;
 using static TorchSharp.torch;
 
 namespace CramGrains.Model.Cuda;
@@ -26,8 +27,7 @@ internal sealed record Float8Scales(Tensor Scales, Tensor Inverses, Tensor Large
 /// Micikevicius et al. 2022, arXiv:2209.05433), and of the working matrices with scales of their own.</summary>
 /// <remarks>
 /// All three products of a matrix are in FP8; the weight gradient reads copies that were transposed, because the tokens must lie innermost. The decoder and
-/// attention stay in bfloat16. The first microbatch after a start has no scales: its products stay in the working type while the largest magnitudes are gathered. So a resumed run goes on within rounding of
-/// the run that was never stopped, not bitwise.
+/// attention stay in bfloat16. The first microbatch of a run has no scales: its products stay in the working type while the largest magnitudes are gathered. Scales and magnitudes are part of a checkpoint.
 /// </remarks>
 internal sealed class Float8State
 {
@@ -37,11 +37,14 @@ internal sealed class Float8State
     /// <summary>Share of a largest magnitude that stays from one microbatch to the next: one large value is remembered for some twenty microbatches.</summary>
     private const double Memory = 0.9;
 
+    /// <summary>Names among an optimizer's state: scales and largest magnitudes as <c>[2, 8 L] float32</c>, and microbatches seen as <c>int64</c> (0, 1, or 2 for more).</summary>
+    public const string ScalesName = "float8_scales", CountName = "float8_microbatches";
+
     private static readonly string[] Matrices = ["qkv.weight", "out.weight", "ffn_in.weight", "ffn_out.weight"];
 
     private readonly Stages _stages;
     private readonly Float8Scales _moving, _weights;
-    private readonly Tensor _trained;
+    private readonly Tensor _trained, _kept, _count;
     private readonly int _layers;
     private bool _seen;
 
@@ -57,6 +60,8 @@ internal sealed class Float8State
         _moving = Owned(all.Part(0, 8 * s.Layers));
         _weights = Owned(all.Part(8 * s.Layers, 4 * s.Layers));
         _trained = stages.Allocate(stages.Master, 8 * s.Layers);
+        _kept = stages.Allocate(stages.Master, 2, 8 * s.Layers);
+        _count = stages.View(zeros([], int64));
         Tensor forward = stages.AllocateFloat8((long)tokens * Math.Max(s.Hidden, s.Half)), gradient = stages.AllocateFloat8((long)tokens * Math.Max(3 * s.Hidden, s.FeedForward));
         GradientTransposed = stages.AllocateFloat8((long)tokens * Math.Max(3 * s.Hidden, s.FeedForward));
         Straight = stages.AllocateFloat8(parameters.Layout.Total);
@@ -112,6 +117,27 @@ internal sealed class Float8State
         }
 
         _seen = true;
+    }
+
+    /// <summary>What goes into a checkpoint; the tensors are filled by the call, and read back by <see cref="Restore"/>.</summary>
+    public IEnumerable<KeyValuePair<string, Tensor>> Kept()
+    {
+        using var scope = NewDisposeScope();
+        _kept[0].copy_(_moving.Scales);
+        _kept[1].copy_(_moving.Largest);
+        _count.FillInPlace(Ready ? 2 : _seen ? 1 : 0);
+        return [new(ScalesName, _kept), new(CountName, _count)];
+    }
+
+    /// <summary>Goes on from the tensors of <see cref="Kept"/>, into which a checkpoint's were copied.</summary>
+    public void Restore()
+    {
+        using var scope = NewDisposeScope();
+        _moving.Scales.copy_(_kept[0]);
+        _moving.Inverses.copy_(_kept[0].reciprocal()); // exact: scales are powers of two
+        _moving.Largest.copy_(_kept[1]);
+        long count = _count.item<long>();
+        (_seen, Ready) = (count > 0, count > 1);
     }
 
     /// <summary>Does a forward pass that is no part of training: what it sees must not move the scales of the next microbatch, or a run would depend on how often it is measured.</summary>

@@ -71,7 +71,7 @@ public sealed partial class FusedEngine
         _stepTensor.FillInPlace(_steps);
         return _parameters.State.Where(pair => _muon is null || !Muon.Takes(pair.Key[(pair.Key.IndexOf('/', StringComparison.Ordinal) + 1)..]))
             .Concat(_muon?.State ?? new Dictionary<string, Tensor>()).Append(new("step", _stepTensor))
-            .Concat(_lossScale is null ? [] : [new(LossScale.StateName, _lossScale.State)]).ToDictionary();
+            .Concat(_lossScale is null ? [] : [new(LossScale.StateName, _lossScale.State)]).Concat(_float8?.Kept() ?? []).ToDictionary();
     }
 
     /// <inheritdoc/>
@@ -80,7 +80,21 @@ public sealed partial class FusedEngine
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(optimizerState);
         LoadWeights(weights);
-        TensorSet.Copy("optimizer state", optimizerState, OptimizerState());
+        Dictionary<string, Tensor> state = new(OptimizerState());
+        // Checkpoints of before the scales were kept have none: they are gathered anew.
+        bool scales = optimizerState.ContainsKey(Float8State.ScalesName);
+        if (!scales)
+        {
+            state.Remove(Float8State.ScalesName);
+            state.Remove(Float8State.CountName);
+        }
+
+        TensorSet.Copy("optimizer state", optimizerState, state);
+        if (scales)
+        {
+            _float8?.Restore();
+        }
+
         _steps = _stepTensor.item<long>();
         _gradientsHold = false;
     }

@@ -32,7 +32,7 @@ public interface IPretrainingEngine : IDisposable
     /// <summary>Float32 copies or views of the master weights by state-dict name, on any device, valid until the next call; the caller does not dispose them.</summary>
     IReadOnlyDictionary<string, torch.Tensor> Weights();
 
-    /// <summary>Optimizer state by name (<c>exp_avg/NAME</c>, <c>exp_avg_sq/NAME</c>, <c>momentum/NAME</c>, <c>row_moment/NAME</c> in float32, <c>step</c> as int64; <c>loss_scale</c> with float16), the same for every engine.</summary>
+    /// <summary>Optimizer state by name (<c>exp_avg/NAME</c>, <c>exp_avg_sq/NAME</c>, <c>momentum/NAME</c>, <c>row_moment/NAME</c> in float32, <c>step</c> as int64; <c>loss_scale</c> with float16, <c>float8_scales</c> and <c>float8_microbatches</c> with FP8), the same for every engine.</summary>
     IReadOnlyDictionary<string, torch.Tensor> OptimizerState();
 
     /// <summary>Restores weights and optimizer state; names and shapes must match exactly.</summary>
