@@ -192,16 +192,14 @@ internal sealed partial class SchedulerDesk(
         {
             if (LeaseOf(gone) is null)
             {
-                state.Devices.Remove(gone);
-                _lastReport.Remove(gone);
-                _heard.Remove(gone);
+                Remove(gone);
                 changed = true;
             }
         }
 
         ForgetSilentOwners();
         Task planned = PlanAsync(changed);
-        List<Action> tellings = [.. devices.SelectMany(d => LookAfter(d.DeviceId))];
+        List<Action> tellings = [.. devices.SelectMany(d => LookAfter(d.DeviceId)), .. LookAfterLost()];
         await planned;
         tellings.ForEach(tell => tell());
     }
