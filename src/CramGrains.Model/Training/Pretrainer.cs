@@ -214,6 +214,7 @@ public sealed class Pretrainer
 
     private void Restore(double budgetUsedSeconds)
     {
+        _checkpoints.RequireLease();
         using var loaded = _checkpoints.TryLoadNewest(out var refused);
         foreach (var problem in refused)
         {

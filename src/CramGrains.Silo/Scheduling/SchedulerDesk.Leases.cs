@@ -60,6 +60,20 @@ internal sealed partial class SchedulerDesk
 
     private bool Settling => _settles && clock.Time.GetElapsedTime(_started.Timestamp).TotalSeconds < options.SettleSeconds;
 
+    /// <summary>A store that was put back from an older backup has forgotten epochs that it gave out: none that a file of a machine carries is given again once that machine has reported, which it does before anything is placed on it.</summary>
+    private bool Raise(string machine, IReadOnlyList<DeviceReport> devices)
+    {
+        long highest = devices.Select(d => d.HighestEpoch).DefaultIfEmpty(0).Max();
+        if (highest <= state.LastEpoch)
+        {
+            return false;
+        }
+
+        EpochsRaised?.Invoke(machine, highest, state.LastEpoch);
+        state.LastEpoch = highest;
+        return true;
+    }
+
     private ScheduledItem Grant(string itemId, string deviceId)
     {
         WorkItem item = _waiting[itemId].Item;
