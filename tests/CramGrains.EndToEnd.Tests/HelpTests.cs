@@ -9,6 +9,7 @@ public sealed class HelpTests
     [Theory]
     [InlineData("submit", "cram submit quickstart")]
     [InlineData("show", "cram show latest")]
+    [InlineData("forget", "cram forget lab-3")]
     [InlineData("quickstart", "--corpus ~/books")]
     [InlineData("study", "cram study studies/mini-cram.json")] // answered by the silo's program
     public async Task Help_OfACommandWithoutItsArguments_TeachesByExample(string command, string example)

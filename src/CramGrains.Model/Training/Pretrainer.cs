@@ -30,6 +30,7 @@ public sealed class Pretrainer
     private long _optimizerSteps;
     private long _microbatchSteps;
     private double? _heldOutInitial;
+    private bool _heldOutIsDue = true;
     private string? _checkpoint;
     private long _checkpointSteps = -1;
     private double _checkpointSeconds;
@@ -107,7 +108,10 @@ public sealed class Pretrainer
     {
         // Begin, or go on.
         Restore(budgetUsedSeconds);
-        _heldOutInitial ??= MeasureHeldOut(cancellationToken);
+        if (_heldOutIsDue)
+        {
+            _heldOutIsDue = MeasureHeldOut(control, cancellationToken) is null;
+        }
 
         // Train.
         using var window = new ProgressWindow();
@@ -130,7 +134,7 @@ public sealed class Pretrainer
             {
                 evaluations = EvaluationsDue();
                 Budget.Pause();
-                MeasureHeldOut(cancellationToken);
+                _heldOutIsDue = MeasureHeldOut(control, cancellationToken) is null;
             }
 
             if (checkpoint)
@@ -147,15 +151,20 @@ public sealed class Pretrainer
         }
 
         Budget.Pause();
-        if (_checkpointSteps != _optimizerSteps && (CheckpointAtEnd || !completed))
+        if (CheckpointAtEnd || !completed)
         {
-            WriteCheckpoint();
+            WriteCheckpointUnlessWritten();
         }
 
-        double? heldOutLoss = completed ? MeasureHeldOut(cancellationToken) : null;
+        double? heldOutLoss = completed ? MeasureHeldOut(control, cancellationToken) : null;
+        if (heldOutLoss is null)
+        {
+            WriteCheckpointUnlessWritten(); // whoever goes on has only the measurement left to do
+        }
+
         return new(
-            completed ? PretrainingOutcome.Completed : PretrainingOutcome.Stopped, _optimizerSteps, _microbatchSteps, Budget.UsedTokens, Budget.UsedSeconds,
-            Budget.UsedExaflop, _heldOutInitial.Value, heldOutLoss, _checkpointSteps == _optimizerSteps ? _checkpoint! : "", _engine.Weights().Values.Sum(weight => weight.numel()));
+            heldOutLoss is not null ? PretrainingOutcome.Completed : PretrainingOutcome.Stopped, _optimizerSteps, _microbatchSteps, Budget.UsedTokens, Budget.UsedSeconds,
+            Budget.UsedExaflop, _heldOutInitial, heldOutLoss, _checkpointSteps == _optimizerSteps ? _checkpoint! : "", _engine.Weights().Values.Sum(weight => weight.numel()));
     }
 
     /// <summary>One batch: its microbatches, then the optimizer. Progress is read after the batch, so the last step of a run has a learning rate near zero.</summary>
@@ -205,6 +214,7 @@ public sealed class Pretrainer
 
     private void Restore(double budgetUsedSeconds)
     {
+        _checkpoints.RequireLease();
         using var loaded = _checkpoints.TryLoadNewest(out var refused);
         foreach (var problem in refused)
         {
@@ -221,6 +231,7 @@ public sealed class Pretrainer
         manifest.RequireRun(loaded.Path, _recipeDigest, _corpusDigest);
         _engine.Load(loaded.State.Weights, loaded.State.OptimizerState);
         (_optimizerSteps, _microbatchSteps, _heldOutInitial) = (manifest.OptimizerSteps, manifest.MicrobatchSteps, manifest.HeldOutLossInitial);
+        _heldOutIsDue = manifest.HeldOutIsDue ?? (manifest.HeldOutLossInitial is null);
         (_checkpoint, _checkpointSteps) = (loaded.Path, manifest.OptimizerSteps);
         _source.Position = manifest.DataPosition;
         _checkpointSeconds = Math.Max(budgetUsedSeconds, manifest.BudgetUsedSeconds);
@@ -229,20 +240,36 @@ public sealed class Pretrainer
         _events.Report(new Resumed(loaded.Path, _optimizerSteps, _checkpointSeconds));
     }
 
+    private void WriteCheckpointUnlessWritten()
+    {
+        if (_checkpointSteps != _optimizerSteps)
+        {
+            WriteCheckpoint();
+        }
+    }
+
     private void WriteCheckpoint()
     {
         long started = _time.GetTimestamp();
         var manifest = new CheckpointManifest(
             CheckpointManifest.CurrentVersion, _optimizerSteps, _microbatchSteps, Budget.UsedTokens, Budget.UsedExaflop, Budget.UsedSeconds, _source.Position,
-            CheckpointManifest.CurrentRandomStreams, _recipe.Seed, _recipeDigest, _corpusDigest, _checkpoints.LeaseEpoch, _engine.Name, _heldOutInitial, [], DeviceNames.Of(_engine.Device));
+            CheckpointManifest.CurrentRandomStreams, _recipe.Seed, _recipeDigest, _corpusDigest, _checkpoints.LeaseEpoch, _engine.Name, _heldOutInitial, [], DeviceNames.Of(_engine.Device),
+            _heldOutIsDue ? true : null);
         var (path, bytes) = _checkpoints.Write(new(manifest, _recipeJson, _engine.Weights(), _engine.OptimizerState()));
         (_checkpoint, _checkpointSteps, _checkpointSeconds) = (path, _optimizerSteps, Budget.UsedSeconds);
         _events.Report(new CheckpointWritten(path, _optimizerSteps, bytes, _time.GetElapsedTime(started).TotalSeconds));
     }
 
-    private double MeasureHeldOut(CancellationToken cancellationToken)
+    /// <summary>Measures, and reports. A stop does not wait for it: what was not measured is due when the run goes on.</summary>
+    /// <returns>The held-out loss, nats; null when a stop was asked for before it was known.</returns>
+    private double? MeasureHeldOut(PretrainingControl control, CancellationToken cancellationToken)
     {
-        double loss = _heldOut.Measure(_engine, _microbatch, cancellationToken);
+        if (_heldOut.Measure(_engine, _microbatch, control, cancellationToken) is not { } loss)
+        {
+            return null;
+        }
+
+        _heldOutInitial ??= loss;
         _events.Report(new HeldOutMeasured(_optimizerSteps, loss, _heldOut.Count));
         return loss;
     }

@@ -83,5 +83,5 @@ internal static class PretrainCommand
 
     private sealed record LocalResult(
         string Name, string RecipeDigest, string CorpusDigest, long CorpusTokens, PretrainingOutcome Outcome, string Device, string Engine, long Parameters,
-        long OptimizerSteps, long TokensSeen, double TokensPerSecond, ComputeUse Compute, double HeldOutLossInitial, double? HeldOutLoss, string Checkpoint);
+        long OptimizerSteps, long TokensSeen, double TokensPerSecond, ComputeUse Compute, double? HeldOutLossInitial, double? HeldOutLoss, string Checkpoint);
 }

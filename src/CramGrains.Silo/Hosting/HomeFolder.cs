@@ -34,17 +34,26 @@ internal sealed class HomeFolder(string root, string? shared = null, string? loc
 
     public string Corpus(string digest) => Path.Combine(Corpora, digest);
 
-    public string Run(string runId) => Path.Combine(shared ?? Root, "runs", runId);
+    /// <summary>Folders of runs, with their checkpoints.</summary>
+    public string Runs => Path.Combine(shared ?? Root, "runs");
+
+    public string Run(string runId) => Path.Combine(Runs, runId);
 
     public string RunLog(string runId) => Path.Combine(Run(runId), "run.log");
 
     public string RunRecipe(string runId) => Path.Combine(Run(runId), "recipe.json");
 
     /// <summary>Work folder of an attempt of a run; always of this machine, as its worker is.</summary>
-    public string Attempt(string runId, long epoch) => Path.Combine(Root, "runs", runId, "attempts", Number(epoch));
+    public string Attempt(string runId, long epoch) => Path.Combine(OwnRuns, runId, "attempts", Number(epoch));
+
+    /// <summary>Folders of runs, with the attempts that were made on this machine.</summary>
+    public string OwnRuns => Path.Combine(Root, "runs");
 
     /// <summary>Work folder of an attempt at a corpus; beside the corpora, since a corpus folder appears whole or not at all.</summary>
-    public string CorpusAttempt(string digest, long epoch) => Path.Combine(Root, "preparing", digest, Number(epoch));
+    public string CorpusAttempt(string digest, long epoch) => Path.Combine(Preparing, digest, Number(epoch));
+
+    /// <summary>Folders of corpora, with the attempts that were made at them on this machine.</summary>
+    public string Preparing => Path.Combine(Root, "preparing");
 
     /// <summary>Held by the worker on a device for its whole life. The device id's machine part is left out: the folder is this machine's.</summary>
     /// <remarks>A GPU is one thing whatever homes this machine has, so its lock is the machine's; CPUs of different homes are simulated ones.</remarks>

@@ -61,8 +61,8 @@ internal sealed class RunOptions
     [Range(1, 86400)]
     public double MachineLostSeconds { get; set; } = 600;
 
-    /// <summary>The workers' lease, as the device options have it.</summary>
-    public double WorkerLeaseSeconds { get; set; } = 300;
+    /// <summary>The workers' lease, as the device options have it; no setting of its own.</summary>
+    public double WorkerLeaseSeconds { get; internal set; } = 300;
 
     /// <summary>Longest silence towards those who watch a run.</summary>
     [Range(0.01, 10)]

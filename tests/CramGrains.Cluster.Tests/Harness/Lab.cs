@@ -7,6 +7,7 @@ using CramGrains.Silo.Scheduling;
 using CramGrains.Silo.Worker;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.TestingHost;
 
@@ -145,8 +146,15 @@ internal sealed class Lab : IAsyncDisposable
     public async Task RestartAsync()
     {
         await _cluster.StopSiloAsync(_cluster.Silos[0]);
-        await _cluster.StartAdditionalSiloAsync();
+        await StartAgainAsync();
     }
+
+    /// <summary>Stops the silo of a machine cleanly. Silos start side by side, so the first one need not be <c>m0</c>.</summary>
+    public Task StopAsync(string machine) => _cluster.StopSiloAsync(
+        _cluster.Silos.Single(silo => _cluster.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<IOptions<SiloOptions>>().Value.Machine == machine));
+
+    /// <summary>Starts a silo for machine <c>m0</c> again.</summary>
+    public Task StartAgainAsync() => _cluster.StartAdditionalSiloAsync();
 
     public async ValueTask DisposeAsync()
     {

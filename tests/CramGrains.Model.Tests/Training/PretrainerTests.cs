@@ -191,6 +191,20 @@ public sealed class PretrainerTests : IDisposable
         Assert.Equal(expected, again.Run());
     }
 
+    /// <summary>It could write no checkpoint, so nothing that it trained would last, and its budget would be gone.</summary>
+    [Fact]
+    public void Run_CheckpointOfALaterEpoch_EndsBeforeItTrains()
+    {
+        string folder = Folder();
+        using var before = new TrainingRig(TwentySteps, folder);
+        before.OnStep = step => Stop(before, step == 10);
+        string checkpoint = before.Run().Checkpoint;
+        Directory.Move(checkpoint, checkpoint.Replace(".epoch-0", ".epoch-9", StringComparison.Ordinal));
+        using var after = new TrainingRig(TwentySteps, folder);
+        Assert.Throws<StaleLeaseException>(() => after.Run());
+        Assert.Empty(after.Factors);
+    }
+
     [Fact]
     public void Run_CheckpointOfAnotherRecipe_IsRefused()
     {
