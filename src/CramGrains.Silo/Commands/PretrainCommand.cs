@@ -37,6 +37,7 @@ internal static class PretrainCommand
             string[] settings = [.. parsed.GetValue(overrides) ?? [], .. parsed.GetValue(budget) is { } text ? [$"budget={text}"] : (string[])[]];
             var run = LocalRecipes.Load(parsed.GetRequiredValue(recipe), settings, prepared is null ? LocalCorpora.Paths(sources) : null);
             var place = LocalDevice.Choose(parsed.GetValue(device));
+            using var alone = LocalPretraining.TakeFolder(parsed.GetRequiredValue(output)); // before a corpus is prepared for nothing
             LocalDevice.UntilInterrupted(stop =>
             {
                 string folder = prepared ?? LocalCorpora.Prepare(run.Corpus, corporaFolder, parsed.GetValue(glue), stop);
@@ -56,7 +57,6 @@ internal static class PretrainCommand
     {
         LocalCorpora.RequireFit(recipe, corpus);
         LocalPretraining.Checkpoints(output).RequireRun(RecipeJson.Digest(recipe), corpus.Manifest.Digest); // before its vocabulary is written over
-        Directory.CreateDirectory(output);
         File.WriteAllLines(Path.Combine(output, RunCheckpoint.VocabularyFile), corpus.Vocabulary);
         File.Copy(Path.Combine(corpus.Folder, CorpusManifest.FileName), Path.Combine(output, RunCheckpoint.CorpusFile), overwrite: true);
         var pretraining = new LocalPretraining(recipe, corpus.Training, corpus.HeldOut, corpus.Encoder.VocabularySize, corpus.Manifest.Digest, output, device, cache);

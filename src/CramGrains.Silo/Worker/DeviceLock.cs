@@ -1,11 +1,9 @@
 using System.Text.Json;
+using CramGrains.Silo.Hosting;
 
 namespace CramGrains.Silo.Worker;
 
-/// <summary>
-/// The operating system's word that one process at a time uses a device: an exclusive lock on a file, held for the worker's whole life and
-/// let go by the kernel when it dies, however it dies.
-/// </summary>
+/// <summary>The right to use a device, which one process at a time has: a file's lock, held for the worker's whole life.</summary>
 internal sealed class DeviceLock : IDisposable
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
@@ -24,7 +22,7 @@ internal sealed class DeviceLock : IDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         for (var started = TimeProvider.System.GetTimestamp(); ; await Task.Delay(RetryInterval))
         {
-            if (TryLock(path) is { } file)
+            if (FileLock.TryTake(path) is { } file)
             {
                 File.WriteAllBytes(path + ".json", JsonSerializer.SerializeToUtf8Bytes(
                     new DeviceHolder(Environment.ProcessId, assignment.RunId, assignment.LeaseEpoch, assignment.WorkFolder), WorkerJson.Options));
@@ -41,24 +39,12 @@ internal sealed class DeviceLock : IDisposable
     /// <summary>Whether some process holds the lock now.</summary>
     public static bool IsHeld(string path)
     {
-        using var file = TryLock(path);
+        using var file = FileLock.TryTake(path);
         return file is null;
     }
 
     /// <inheritdoc />
     public void Dispose() => _file?.Dispose();
-
-    private static FileStream? TryLock(string path)
-    {
-        try
-        {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException) when (File.Exists(path)) // Locked by another process; a missing folder or a read-only disk is not caught.
-        {
-            return null;
-        }
-    }
 }
 
 /// <summary>Who holds a device, for people and for a restarted silo.</summary>
