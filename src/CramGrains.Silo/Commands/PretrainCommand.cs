@@ -38,6 +38,7 @@ internal static class PretrainCommand
             var run = LocalRecipes.Load(parsed.GetRequiredValue(recipe), settings, prepared is null ? LocalCorpora.Paths(sources) : null);
             var place = LocalDevice.Choose(parsed.GetValue(device));
             using var alone = LocalPretraining.TakeFolder(parsed.GetRequiredValue(output)); // before a corpus is prepared for nothing
+            using var gpu = LocalDevice.Take(place, "cram pretrain");
             LocalDevice.UntilInterrupted(stop =>
             {
                 string folder = prepared ?? LocalCorpora.Prepare(run.Corpus, corporaFolder, parsed.GetValue(glue), stop);

@@ -65,6 +65,7 @@ internal static class StudyCommand
 
         var device = LocalDevice.Choose(asked.Device);
         using var alone = folder.TakeDevice(device.ToString());
+        using var gpu = LocalDevice.Take(device, "cram study");
         StudyGlueRuns? glue = null;
         StudyRuns? runs = null;
         (string Table, string Json) Report()

@@ -16,5 +16,16 @@ internal static class FileLock
         {
             return null;
         }
+        catch (UnauthorizedAccessException) when (File.Exists(path)) // another user's, which may be locked all the same
+        {
+            try
+            {
+                return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.None);
+            }
+            catch (IOException) when (File.Exists(path))
+            {
+                return null;
+            }
+        }
     }
 }
