@@ -43,7 +43,12 @@ internal static class LocalCorpora
     }
 
     /// <summary>Sources as a recipe takes them from a command line.</summary>
-    public static IReadOnlyList<string> Paths(IEnumerable<string> sources) => [.. sources.Select(given => CorpusSource.IsAddress(given) ? given : Path.GetFullPath(given))];
+    /// <exception cref="ArgumentException">One is empty, as an unset variable of a shell leaves it.</exception>
+    public static IReadOnlyList<string> Paths(IEnumerable<string> sources) =>
+    [
+        .. sources.Select(given => given.Length == 0 ? throw new ArgumentException("--corpus is empty. Give a prepared corpus, text files or folders.")
+            : CorpusSource.IsAddress(given) ? given : Path.GetFullPath(given)),
+    ];
 
     /// <summary>Makes a corpus, or finds it made.</summary>
     /// <returns>Its folder.</returns>

@@ -74,10 +74,11 @@ internal static class PretrainCommand
         string peak = result.Compute.PeakExaflop is { } most
             ? FormattableString.Invariant($"peak in that time {most:G4} exaFLOP, MFU {100 * result.Compute.ModelFlopsUtilization:0.0} %")
             : "the device's peak is not known";
+        string heldOut = result.HeldOutLoss is { } loss ? FormattableString.Invariant($"-> {loss:0.000} nats") : "nats at the start, measured again at the end";
         return FormattableString.Invariant($"""
             {result.Outcome}: {result.OptimizerSteps} optimizer steps, {result.TokensSeen:N0} tokens in {result.Compute.Seconds:0.0} s, {result.TokensPerSecond:N0} tokens/s on {result.Device} ({result.Engine})
             compute   {result.Compute.Exaflop:G4} exaFLOP of model operations; {peak}
-            held-out  {result.HeldOutLossInitial:0.000} -> {result.HeldOutLoss:0.000} nats, {result.Parameters:N0} parameters
+            held-out  {result.HeldOutLossInitial:0.000} {heldOut}, {result.Parameters:N0} parameters
             {result.Checkpoint}
             """);
     }
