@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using CramGrains.Model;
 using CramGrains.Model.Training;
 using CramGrains.Silo.Devices;
@@ -15,6 +16,9 @@ internal static class LocalDevice
 
     // A silo that looks whether the lock is held has it for a moment.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    // `timeout` and systemd signal a whole group, of which cram hands it on to this process.
+    private static readonly TimeSpan SameAsk = TimeSpan.FromSeconds(1);
 
     /// <summary>The option that names a device.</summary>
     public static Option<string?> Option() => new("--device") { Description = "cuda:0 or cpu; the first GPU where libtorch can use one." };
@@ -91,13 +95,15 @@ internal static class LocalDevice
         }
     }
 
-    /// <summary>Runs an action that is told of Ctrl-C and SIGTERM; a second one ends the process.</summary>
+    /// <summary>Runs an action that is told of Ctrl-C and SIGTERM; a second one ends the process, unless it is the first that came twice.</summary>
     public static void UntilInterrupted(Action<CancellationToken> action)
     {
         using var stop = new CancellationTokenSource();
+        long asked = 0;
         void Ask(System.Runtime.InteropServices.PosixSignalContext signal)
         {
-            signal.Cancel = !stop.IsCancellationRequested;
+            long now = Stopwatch.GetTimestamp(), first = Interlocked.CompareExchange(ref asked, now, 0);
+            signal.Cancel = first == 0 || Stopwatch.GetElapsedTime(first, now) < SameAsk;
             stop.Cancel();
         }
 
