@@ -6,6 +6,8 @@ namespace CramGrains.Silo.Worker;
 /// <summary>The right to use a device, which one process at a time has: a file's lock, held by a worker, or by a command without a cluster, for as long as it computes.</summary>
 internal sealed class DeviceLock : IDisposable
 {
+    private const UnixFileMode Everybodys = (UnixFileMode)0b1_111_111_111, Readable = (UnixFileMode)0b110_100_100;
+
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
     private readonly FileStream? _file;
 
@@ -65,7 +67,9 @@ internal sealed class DeviceLock : IDisposable
     {
         try
         {
+            Share(path, Readable);
             File.WriteAllBytes(path + ".json", JsonSerializer.SerializeToUtf8Bytes(holder, WorkerJson.Options));
+            Share(path + ".json", Readable);
         }
         catch (UnauthorizedAccessException)
         {
@@ -73,7 +77,6 @@ internal sealed class DeviceLock : IDisposable
         }
     }
 
-    /// <summary>The folder of the machine's own locks is everybody's, as the GPUs are.</summary>
     private static void MakeFolder(string folder)
     {
         if (Directory.Exists(folder))
@@ -82,10 +85,18 @@ internal sealed class DeviceLock : IDisposable
         }
 
         Directory.CreateDirectory(folder);
-        if (folder == HomeFolder.MachineLocks && !OperatingSystem.IsWindows())
+        if (folder == HomeFolder.MachineLocks)
         {
-            const UnixFileMode All = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-            File.SetUnixFileMode(folder, All | (UnixFileMode)((int)All >> 3) | (UnixFileMode)((int)All >> 6) | UnixFileMode.StickyBit);
+            Share(folder, Everybodys);
+        }
+    }
+
+    /// <summary>Whatever this user's mask: a GPU is everybody's, and who may read its lock may take it.</summary>
+    private static void Share(string path, UnixFileMode mode)
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(path, mode);
         }
     }
 }

@@ -27,7 +27,7 @@ internal static class WorkerProgram
         using var device = await DeviceLock.AcquireAsync(assignment.DeviceLockFile, DeviceHolder.Of(assignment), DeviceWait);
         if (device is null)
         {
-            return End(board, TerminationReason.WorkerFailed, $"{assignment.Device} is still held by another process ({assignment.DeviceLockFile}).");
+            return End(board, TerminationReason.WorkerFailed, $"{assignment.Device} is still held by {(DeviceLock.Holder(assignment.DeviceLockFile!) is { } other ? $"process {other.ProcessId} ({other.RunId})" : "another process")}; its lock is {assignment.DeviceLockFile}.");
         }
 
         if (lease.Remaining == TimeSpan.Zero)

@@ -44,6 +44,22 @@ public sealed class DeviceUsersTests : IDisposable
     }
 
     [Fact]
+    public void Take_LockMadeUnderAStrictMask_IsOneThatOthersMayTakeToo()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Skip("Windows has no such modes.");
+            return;
+        }
+
+        Directory.CreateDirectory(Path.GetDirectoryName(_lock)!);
+        File.WriteAllText(_lock, "");
+        File.SetUnixFileMode(_lock, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        LocalDevice.Take(_lock, "cuda:0", "cram study").Dispose();
+        Assert.True(File.GetUnixFileMode(_lock).HasFlag(UnixFileMode.OtherRead));
+    }
+
+    [Fact]
     public void Take_Cpu_IsShared() => Assert.Null(LocalDevice.Take(TorchSharp.torch.CPU, "cram pretrain"));
 
     [Fact]
