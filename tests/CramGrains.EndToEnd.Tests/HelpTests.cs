@@ -19,6 +19,27 @@ public sealed class HelpTests
         Assert.Empty(help.Errors);
     }
 
+    [Theory]
+    [InlineData("serve --help", "CramGrains.Silo serve --home DIR")]
+    [InlineData("serve --home /nowhere -h", "CramGrains.Silo serve --home DIR")]
+    [InlineData("worker -h", "CramGrains.Silo worker --assignment FILE")]
+    [InlineData("doctor --help", "CramGrains.Silo doctor --json")]
+    [InlineData("--help", "CramGrains.Silo bench-scheduler|simulate")]
+    [InlineData("pretrain -h", "cram pretrain recipes/quickstart.json")]
+    public async Task Help_OfTheSilosProgram_IsNoError(string line, string usage)
+    {
+        var help = (await CramProcess.RunSiloAsync(TimeSpan.FromMinutes(4), line.Split(' '))).Expect(0);
+        Assert.Contains(usage, help.Output, StringComparison.Ordinal);
+        Assert.Empty(help.Errors);
+    }
+
+    [Theory]
+    [InlineData("sevre --home /nowhere", "there is no verb 'sevre'")]
+    [InlineData("worker --assigment x", "'worker --assigment x' is not how worker is called")]
+    [InlineData("serve --bogus x", "unknown option --bogus")]
+    public async Task SilosProgram_LineThatItDoesNotKnow_IsAUsageError(string line, string problem) =>
+        Assert.Contains(problem, (await CramProcess.RunSiloAsync(TimeSpan.FromMinutes(4), line.Split(' '))).Expect(2).Errors, StringComparison.Ordinal);
+
     [Fact]
     public async Task LocalVerb_OptionsOfAllCommandsBeforeIt_CountAsAfterIt()
     {

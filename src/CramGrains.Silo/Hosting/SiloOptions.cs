@@ -100,6 +100,10 @@ internal sealed class DeviceOptions
     [Range(0, 100_000)]
     public double XidQuarantineMinutes { get; set; } = 60;
 
+    /// <summary>Threads with which a worker on a CPU computes; 0 shares the cores among the CPU devices of this silo, and leaves a single one to libtorch, or to OMP_NUM_THREADS where that is set.</summary>
+    [Range(0, 1024)]
+    public int CpuThreads { get; set; }
+
     /// <summary>A worker asked to stop that has not ended after so long is killed.</summary>
     [Range(0.01, 3600)]
     public double StopGraceSeconds { get; set; } = 120;

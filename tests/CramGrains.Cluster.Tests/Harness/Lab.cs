@@ -57,7 +57,7 @@ internal sealed class Lab : IAsyncDisposable
         {
             // A silo that is started later takes the place of the first: it is the same machine, back again.
             int number = Interlocked.Increment(ref started) - 1;
-            var options = new SiloOptions { Home = home, Machine = $"m{(number < machines ? number : 0)}", Devices = devices };
+            var options = new SiloOptions { Home = home, Machine = $"m{(number < machines ? number : 0)}", Devices = devices, LockFolder = Path.Combine(home, "devices") };
             silo.Services.AddSingleton(new SiloClock(clock));
             silo.Services.AddSingleton<IWorkerHost>(workers);
             if (gpus is not null)
@@ -104,6 +104,19 @@ internal sealed class Lab : IAsyncDisposable
         await UntilAsync(async () => (last = await Run(runId).GetAsync()) is not null && condition(last), () => $"{what}; last seen: {last}");
         return last!;
     }
+
+    /// <summary>From here on pretraining goes on until the test ends it; everything else is done at once.</summary>
+    public void HoldPretraining() => Workers.Script = w =>
+    {
+        if (w.Assignment.Job == WorkerJob.Pretrain)
+        {
+            w.Run("at work");
+        }
+        else
+        {
+            w.Complete();
+        }
+    };
 
     public async Task<ScriptedWorker> WorkerAsync(WorkerJob job, int count = 1)
     {
