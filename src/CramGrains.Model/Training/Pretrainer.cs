@@ -11,7 +11,7 @@ namespace CramGrains.Model.Training;
 /// has no held-out data; here the budget is training time alone, a resumed run is bitwise the run that was never stopped, and the held-out loss is measured.
 /// The loop waits for the device only where it reports, at most about twice a second.
 /// </remarks>
-public sealed class Pretrainer
+public sealed partial class Pretrainer
 {
     private const double ReportSeconds = 0.5;
 
@@ -210,54 +210,6 @@ public sealed class Pretrainer
             _optimizerSteps, _microbatchSteps, Budget.UsedTokens, loss, learningRate, norm, window.BatchSize,
             seconds > 0 ? window.Microbatches * TokensPerMicrobatch / seconds : 0, used, Budget.Fraction));
         window.Restart(used);
-    }
-
-    private void Restore(double budgetUsedSeconds)
-    {
-        _checkpoints.RequireLease();
-        using var loaded = _checkpoints.TryLoadNewest(out var refused);
-        foreach (var problem in refused)
-        {
-            _events.Report(problem);
-        }
-
-        if (loaded is null)
-        {
-            Budget.Restore(budgetUsedSeconds, 0, 0);
-            return;
-        }
-
-        var manifest = loaded.State.Manifest;
-        manifest.RequireRun(loaded.Path, _recipeDigest, _corpusDigest);
-        _engine.Load(loaded.State.Weights, loaded.State.OptimizerState);
-        (_optimizerSteps, _microbatchSteps, _heldOutInitial) = (manifest.OptimizerSteps, manifest.MicrobatchSteps, manifest.HeldOutLossInitial);
-        _heldOutIsDue = manifest.HeldOutIsDue ?? (manifest.HeldOutLossInitial is null);
-        (_checkpoint, _checkpointSteps) = (loaded.Path, manifest.OptimizerSteps);
-        _source.Position = manifest.DataPosition;
-        _checkpointSeconds = Math.Max(budgetUsedSeconds, manifest.BudgetUsedSeconds);
-        _secondsPerMicrobatchBefore = manifest.BudgetUsedSeconds / Math.Max(1, manifest.MicrobatchSteps); // until this attempt has timed its own, or a run that had ended would train on
-        Budget.Restore(_checkpointSeconds, manifest.TokensSeen, manifest.ExaflopUsed);
-        _events.Report(new Resumed(loaded.Path, _optimizerSteps, _checkpointSeconds));
-    }
-
-    private void WriteCheckpointUnlessWritten()
-    {
-        if (_checkpointSteps != _optimizerSteps)
-        {
-            WriteCheckpoint();
-        }
-    }
-
-    private void WriteCheckpoint()
-    {
-        long started = _time.GetTimestamp();
-        var manifest = new CheckpointManifest(
-            CheckpointManifest.CurrentVersion, _optimizerSteps, _microbatchSteps, Budget.UsedTokens, Budget.UsedExaflop, Budget.UsedSeconds, _source.Position,
-            CheckpointManifest.CurrentRandomStreams, _recipe.Seed, _recipeDigest, _corpusDigest, _checkpoints.LeaseEpoch, _engine.Name, _heldOutInitial, [], DeviceNames.Of(_engine.Device),
-            _heldOutIsDue ? true : null);
-        var (path, bytes) = _checkpoints.Write(new(manifest, _recipeJson, _engine.Weights(), _engine.OptimizerState()));
-        (_checkpoint, _checkpointSteps, _checkpointSeconds) = (path, _optimizerSteps, Budget.UsedSeconds);
-        _events.Report(new CheckpointWritten(path, _optimizerSteps, bytes, _time.GetElapsedTime(started).TotalSeconds));
     }
 
     /// <summary>Measures, and reports. A stop does not wait for it: what was not measured is due when the run goes on.</summary>
