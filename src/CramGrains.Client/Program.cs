@@ -27,7 +27,7 @@ help.Action = new HelpWithExamples((HelpAction)help.Action!);
 
 try
 {
-    if (await LocalVerbs.TryRunAsync(args, CancellationToken.None) is { } code)
+    if (await LocalVerbs.TryRunAsync(args) is { } code)
     {
         return code;
     }

@@ -4,6 +4,8 @@ using CramGrains.Silo.Worker;
 
 return args switch
 {
+    ["serve" or "worker" or "doctor", .. var rest] when rest.Any(ProgramUsage.IsHelp) => ProgramUsage.Print(ProgramUsage.Of(args[0])),
+    [var first, ..] when ProgramUsage.IsHelp(first) => ProgramUsage.Print(ProgramUsage.Whole),
     ["serve", .. var rest] => await ServeProgram.RunAsync(rest),
     ["worker", "--assignment", var file] => await WorkerProgram.RunAsync(file),
     ["data", .. var rest] => DataCommand.Run(rest),
@@ -19,11 +21,5 @@ return args switch
     ["bench-scheduler", .. var rest] => SchedulerBenchCommand.Run(rest),
     ["simulate", .. var rest] => SimulateCommand.Run(rest),
     ["doctor", "--json"] => Doctor.Run(Console.Out),
-    _ => await UsageAsync(),
+    _ => ProgramUsage.Refuse(args),
 };
-
-static async Task<int> UsageAsync()
-{
-    await Console.Error.WriteLineAsync($"{ServeArguments.Usage}\nCramGrains.Silo worker --assignment FILE\nCramGrains.Silo doctor --json");
-    return 2;
-}

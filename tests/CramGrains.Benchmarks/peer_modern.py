@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the modern recipe in PyTorch on the rows of a study: what `cram study` must agree with, within the spread of seeds.
+"""Trains the recipe of studies/twin.json in PyTorch on the rows of a study: what `cram study` must agree with, within the spread of seeds.
 
   cram study FILE --corpus TEXT --export-tokens rows.u16
   peer_modern.py order --tokens rows.u16 --out order.i64 [--seed 0]

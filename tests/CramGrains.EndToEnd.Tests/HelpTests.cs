@@ -9,6 +9,7 @@ public sealed class HelpTests
     [Theory]
     [InlineData("submit", "cram submit quickstart")]
     [InlineData("show", "cram show latest")]
+    [InlineData("forget", "cram forget lab-3")]
     [InlineData("quickstart", "--corpus ~/books")]
     [InlineData("study", "cram study studies/mini-cram.json")] // answered by the silo's program
     public async Task Help_OfACommandWithoutItsArguments_TeachesByExample(string command, string example)
@@ -17,6 +18,27 @@ public sealed class HelpTests
         Assert.Contains(example, help.Output, StringComparison.Ordinal);
         Assert.Empty(help.Errors);
     }
+
+    [Theory]
+    [InlineData("serve --help", "CramGrains.Silo serve --home DIR")]
+    [InlineData("serve --home /nowhere -h", "CramGrains.Silo serve --home DIR")]
+    [InlineData("worker -h", "CramGrains.Silo worker --assignment FILE")]
+    [InlineData("doctor --help", "CramGrains.Silo doctor --json")]
+    [InlineData("--help", "CramGrains.Silo bench-scheduler|simulate")]
+    [InlineData("pretrain -h", "cram pretrain recipes/quickstart.json")]
+    public async Task Help_OfTheSilosProgram_IsNoError(string line, string usage)
+    {
+        var help = (await CramProcess.RunSiloAsync(TimeSpan.FromMinutes(4), line.Split(' '))).Expect(0);
+        Assert.Contains(usage, help.Output, StringComparison.Ordinal);
+        Assert.Empty(help.Errors);
+    }
+
+    [Theory]
+    [InlineData("sevre --home /nowhere", "there is no verb 'sevre'")]
+    [InlineData("worker --assigment x", "'worker --assigment x' is not how worker is called")]
+    [InlineData("serve --bogus x", "unknown option --bogus")]
+    public async Task SilosProgram_LineThatItDoesNotKnow_IsAUsageError(string line, string problem) =>
+        Assert.Contains(problem, (await CramProcess.RunSiloAsync(TimeSpan.FromMinutes(4), line.Split(' '))).Expect(2).Errors, StringComparison.Ordinal);
 
     [Fact]
     public async Task LocalVerb_OptionsOfAllCommandsBeforeIt_CountAsAfterIt()

@@ -5,10 +5,10 @@ using CramGrains.Interfaces.Devices;
 
 namespace CramGrains.Client.Commands;
 
-/// <summary>What an operator asks of devices: <c>cordon</c>, <c>drain</c>, <c>return</c>. Exit code 1 when it was refused.</summary>
+/// <summary>What an operator asks of devices: <c>cordon</c>, <c>drain</c>, <c>return</c>, <c>forget</c>. Exit code 1 when it was refused.</summary>
 internal static class DeviceControlCommands
 {
-    public static IEnumerable<Command> Create() => [CreateCordon(), CreateDrain(), CreateReturn()];
+    public static IEnumerable<Command> Create() => [CreateCordon(), CreateDrain(), CreateReturn(), CreateForget()];
 
     private static ExampleCommand CreateCordon()
     {
@@ -40,6 +40,13 @@ internal static class DeviceControlCommands
         return With(command, _ => (DeviceCommandKind.Return, null));
     }
 
+    private static ExampleCommand CreateForget() => With(
+        new ExampleCommand(
+            "forget", "Strikes a machine that has left the lab for good off the list of devices. Refused while it reports or a run may still hold a device of it.",
+            ("cram forget lab-3", "it was sold; should it ever come back, it registers by itself")),
+        _ => (DeviceCommandKind.Forget, null),
+        new Argument<string>("MACHINE") { Description = "A machine whose devices `cram devices` says are lost." });
+
     private static Option<string> Reason(Command command)
     {
         var reason = new Option<string>("--reason") { Description = "Why, for those who wonder.", HelpName = "TEXT" };
@@ -47,9 +54,9 @@ internal static class DeviceControlCommands
         return reason;
     }
 
-    private static ExampleCommand With(ExampleCommand command, Func<ParseResult, (DeviceCommandKind Kind, string? Reason)> read)
+    private static ExampleCommand With(ExampleCommand command, Func<ParseResult, (DeviceCommandKind Kind, string? Reason)> read, Argument<string>? target = null)
     {
-        var target = new Argument<string>("TARGET") { Description = "A device, as `cram devices` names it, or a machine for all that it has." };
+        target ??= new Argument<string>("TARGET") { Description = "A device, as `cram devices` names it, or a machine for all that it has." };
         command.Add(target);
         command.SetAction(async (parsed, cancellationToken) =>
         {

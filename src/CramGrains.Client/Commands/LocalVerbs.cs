@@ -25,7 +25,7 @@ internal static class LocalVerbs
 
     /// <summary>Runs the verb in the silo's program, help included; null when the line names none. The options of all commands may stand before it.</summary>
     /// <exception cref="CommandException">They name a cluster, which no such verb asks.</exception>
-    public static async Task<int?> TryRunAsync(string[] arguments, CancellationToken cancellationToken)
+    public static async Task<int?> TryRunAsync(string[] arguments)
     {
         var (verb, home, json) = (0, (string?)null, false);
         string? cluster = null;
@@ -64,6 +64,6 @@ internal static class LocalVerbs
 
         string[] rest = arguments[verb..];
         int end = Array.IndexOf(rest, "--") is >= 0 and var escape ? escape : rest.Length;
-        return await SiloProgram.RunAsync([.. rest[..end], .. json ? [CommonOptions.Json.Name] : (string[])[], .. rest[end..]], cancellationToken);
+        return await SiloProgram.RunAsync([.. rest[..end], .. json ? [CommonOptions.Json.Name] : (string[])[], .. rest[end..]]);
     }
 }

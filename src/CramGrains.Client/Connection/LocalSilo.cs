@@ -6,7 +6,7 @@ namespace CramGrains.Client.Connection;
 /// <summary>Starts and stops a silo on this machine.</summary>
 internal static partial class LocalSilo
 {
-    private const int Terminate = 15; // SIGTERM
+    private const int TerminateSignal = 15; // SIGTERM
     private const int NotPermitted = 1; // EPERM
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(45);
@@ -54,7 +54,7 @@ internal static partial class LocalSilo
         }
         catch
         {
-            Signal(process.Id);
+            Terminate(process.Id);
             throw;
         }
     }
@@ -70,7 +70,7 @@ internal static partial class LocalSilo
         }
 
         using var process = Process.GetProcessById(silo.Pid);
-        if (!Signal(silo.Pid))
+        if (!Terminate(silo.Pid))
         {
             throw new CommandException(ExitCodes.Usage, $"This user may not stop the silo (process {silo.Pid}): it is another's. Ask as that one, or as root.");
         }
@@ -117,8 +117,9 @@ internal static partial class LocalSilo
         return error >= 0 ? said[(error + "error: ".Length)..].Trim() : null;
     }
 
+    /// <summary>Asks a process to end.</summary>
     /// <returns>False when this user may not.</returns>
-    private static bool Signal(int processId)
+    internal static bool Terminate(int processId)
     {
         if (OperatingSystem.IsWindows())
         {
@@ -126,7 +127,7 @@ internal static partial class LocalSilo
         }
         else
         {
-            return Kill(processId, Terminate) == 0 || Marshal.GetLastPInvokeError() != NotPermitted; // Otherwise it is gone already.
+            return Kill(processId, TerminateSignal) == 0 || Marshal.GetLastPInvokeError() != NotPermitted; // Otherwise it is gone already.
         }
 
         return true;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace CramGrains.Client.Connection;
 
@@ -17,24 +18,26 @@ internal static class SiloProgram
             $"The silo's program {Name} was not found. Looked for: {string.Join(", ", candidates)}. Build it (dotnet build) or set CRAM_SILO to its full path.");
     }
 
-    /// <summary>Runs a verb of the silo's program in this terminal, to its end.</summary>
+    /// <summary>Runs a verb of the silo's program in this terminal, to its end. Who stops this process stops that one: it trains on for nobody, and has all the time that it needs to save what it has.</summary>
     /// <returns>Its exit code.</returns>
-    public static async Task<int> RunAsync(IEnumerable<string> arguments, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(IEnumerable<string> arguments)
     {
-        using var process = Start(new ProcessStartInfo(Find(), arguments));
-        try
+        Process? process = null;
+        // Ctrl-C reaches it too, by the terminal; SIGTERM is sent to this process alone, as by kill.
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => signal.Cancel = process is not null);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
         {
-            await process.WaitForExitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException)
+            if (process is { } running)
+            {
+                signal.Cancel = true;
+                LocalSilo.Terminate(running.Id);
+            }
+        });
+        using (process = Start(new ProcessStartInfo(Find(), arguments)))
         {
-            // Ctrl-C reached it too; it may need a moment to leave nothing half-written.
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-            await process.WaitForExitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return ExitCodes.Interrupted;
+            await process.WaitForExitAsync();
+            return process.ExitCode;
         }
-
-        return process.ExitCode;
     }
 
     /// <exception cref="CommandException">The operating system does not start it.</exception>

@@ -14,11 +14,14 @@ public enum DeviceCommandKind
 
     /// <summary>Take it back into use.</summary>
     Return = 4,
+
+    /// <summary>Strike a machine that has gone for good off the list, with what was ordered for it. Refused while it reports, or while something may still hold one of its devices.</summary>
+    Forget = 5,
 }
 
 /// <summary>Asks something of a device, or of all devices of a machine. Sending it twice with the same id does it once.</summary>
 /// <param name="CommandId">Made by the client.</param>
-/// <param name="Target">A device id (<c>machine/gpu0</c>), or a machine for all that it has, its place for preparing corpora included.</param>
+/// <param name="Target">A device id (<c>machine/gpu0</c>), or a machine for all that it has, its place for preparing corpora included. Only a machine can be forgotten.</param>
 /// <param name="Kind">What to do.</param>
 /// <param name="User">Who asks.</param>
 /// <param name="Reason">Why, for those who wonder; null when not given.</param>

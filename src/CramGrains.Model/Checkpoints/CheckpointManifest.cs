@@ -19,9 +19,10 @@ namespace CramGrains.Model.Checkpoints;
 /// <param name="CorpusDigest">Name of the corpus; empty where the caller has none.</param>
 /// <param name="LeaseEpoch">Fencing number of the attempt that wrote it.</param>
 /// <param name="Engine">Engine that wrote it; any engine can go on.</param>
-/// <param name="HeldOutLossInitial">Held-out loss before the first step, nats.</param>
+/// <param name="HeldOutLossInitial">Held-out loss before the first step, nats; null where the run was stopped before it was measured.</param>
 /// <param name="Files">The other files.</param>
 /// <param name="Device">Product name of the device that wrote it; null where it was the CPU or is not known.</param>
+/// <param name="HeldOutIsDue">True where the run was stopped in the middle of measuring its held-out loss, which is done first when it goes on; else null.</param>
 public sealed record CheckpointManifest(
     int Version,
     long OptimizerSteps,
@@ -38,7 +39,8 @@ public sealed record CheckpointManifest(
     string Engine,
     double? HeldOutLossInitial,
     IReadOnlyList<CheckpointFile> Files,
-    string? Device = null)
+    string? Device = null,
+    bool? HeldOutIsDue = null)
 {
     /// <summary>The version written by this build.</summary>
     public const int CurrentVersion = 1;

@@ -63,7 +63,7 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
             CheckRoom(state);
             Directory.CreateDirectory(unfinished);
             long bytes = WriteFiles(unfinished, state);
-            CheckLease();
+            RequireLease();
             Hide(finished); // the same step again; its files go last of all, since removing them takes a while
             Directory.Move(unfinished, finished);
             DurableFiles.FlushFolder(folder);
@@ -152,6 +152,17 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
         }
     }
 
+    /// <summary>Refuses an attempt that may not write here, so that it need not train to find out.</summary>
+    /// <exception cref="StaleLeaseException">A newer attempt has written here.</exception>
+    public void RequireLease()
+    {
+        long newest = List().Select(path => Number(Name().Match(Path.GetFileName(path)), 2)).DefaultIfEmpty(0).Max();
+        if (newest > leaseEpoch)
+        {
+            throw new StaleLeaseException(folder, leaseEpoch, newest);
+        }
+    }
+
     /// <summary>Reads the manifest of one checkpoint.</summary>
     /// <exception cref="InvalidDataException">It is missing, damaged or of an unknown version.</exception>
     public static CheckpointManifest ReadManifest(string path)
@@ -206,15 +217,6 @@ public sealed partial class CheckpointStore(string folder, int keep, long leaseE
         if (free < needed)
         {
             throw new CheckpointWriteException(folder, needed, free);
-        }
-    }
-
-    private void CheckLease()
-    {
-        long newest = List().Select(path => Number(Name().Match(Path.GetFileName(path)), 2)).DefaultIfEmpty(0).Max();
-        if (newest > leaseEpoch)
-        {
-            throw new StaleLeaseException(folder, leaseEpoch, newest);
         }
     }
 

@@ -21,7 +21,7 @@ internal static class StudyNotes
             : $"Corpora differ, so losses compare only within one: {ByVariant(cells, cell => cell.Corpus[..Math.Min(12, cell.Corpus.Length)])}.";
         yield return Same(cells, cell => $"{cell.Device}, {cell.Engine} engine") is { } device
             ? $"All ran on {device}."
-            : $"Devices or engines differ, so equal wall clock is not equal compute: {string.Join("; ", cells.GroupBy(cell => $"{cell.Device}, {cell.Engine} engine").Select(group => $"{group.Key}: {string.Join(" ", group.Select(cell => cell.Cell.Name))}"))}.";
+            : $"Devices or engines differ, so {(cells.Any(IsTimed) ? "equal wall clock is not equal compute" : "tokens/s do not compare")}: {string.Join("; ", cells.GroupBy(cell => $"{cell.Device}, {cell.Engine} engine").Select(group => $"{group.Key}: {string.Join(" ", group.Select(cell => cell.Cell.Name))}"))}.";
         List<StudyCellResult> tracked = [.. cells.Where(cell => cell.Track is not null)];
         if (tracked.Count > 0)
         {
@@ -56,20 +56,22 @@ internal static class StudyNotes
         }
     }
 
-    /// <summary>One recipe on one device has one speed; where it has not, equal wall clock was not an equal chance.</summary>
+    /// <summary>One recipe on one device has one speed; where it has not, equal wall clock was not an equal chance. Equal tokens were: there only the speed itself is wrong.</summary>
     private static IEnumerable<string> Speeds(IReadOnlyList<StudyCellResult> cells)
     {
-        foreach (var label in cells.Where(cell => cell.Seconds > 0 && cell.Tokens > 0).GroupBy(cell => cell.Cell.Label))
+        foreach (var label in cells.Where(cell => cell.Seconds > 0 && cell.Tokens > 0).GroupBy(cell => (cell.Cell.Label, Timed: IsTimed(cell))))
         {
             double slowest = label.Min(cell => cell.Tokens / cell.Seconds), fastest = label.Max(cell => cell.Tokens / cell.Seconds);
             if (fastest > LargestSpeedRatio * slowest)
             {
                 yield return string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{label.Key} ran at {slowest:N0} to {fastest:N0} tokens/s: something else used the device or it changed its speed, so equal wall clock was not equal work. Run it again on a machine of its own.");
+                    $"{label.Key.Label} ran at {slowest:N0} to {fastest:N0} tokens/s: something else used the device or it changed its speed, {(label.Key.Timed ? "so equal wall clock was not equal work. Run it again on a machine of its own." : "so these speeds are not the recipe's; its losses do not depend on them.")}");
             }
         }
     }
+
+    private static bool IsTimed(StudyCellResult cell) => StudyBudget.Read(cell.Cell.Budget) is null or { Unit: BudgetUnit.Seconds };
 
     private static IEnumerable<string> Tuning(StudyDefinition study, IReadOnlyList<StudyCellResult> cells)
     {

@@ -42,15 +42,21 @@ internal sealed class HeldOutLoss
     /// <summary>Measures the loss.</summary>
     /// <param name="engine">The model.</param>
     /// <param name="microbatch">Scratch space of the run's shape.</param>
+    /// <param name="control">Asked between microbatches whether to stop.</param>
     /// <param name="cancellationToken">Looked at between microbatches.</param>
-    /// <returns>Mean cross-entropy over all masked positions, nats.</returns>
-    public double Measure(IPretrainingEngine engine, MaskedMicrobatch microbatch, CancellationToken cancellationToken)
+    /// <returns>Mean cross-entropy over all masked positions, nats; null when a stop was asked for first.</returns>
+    public double? Measure(IPretrainingEngine engine, MaskedMicrobatch microbatch, PretrainingControl control, CancellationToken cancellationToken)
     {
         double sum = 0;
         long masked = 0;
         for (int start = 0; start < Count; start += microbatch.Rows)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            if (control.StopRequested)
+            {
+                return null;
+            }
+
             using var scope = torch.NewDisposeScope();
             Fill(microbatch, start);
             sum += engine.Evaluate(microbatch).item<float>() * (double)microbatch.MaskedCount; // sync: time does not count here

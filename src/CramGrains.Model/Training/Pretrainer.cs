@@ -11,7 +11,7 @@ namespace CramGrains.Model.Training;
 /// has no held-out data; here the budget is training time alone, a resumed run is bitwise the run that was never stopped, and the held-out loss is measured.
 /// The loop waits for the device only where it reports, at most about twice a second.
 /// </remarks>
-public sealed class Pretrainer
+public sealed partial class Pretrainer
 {
     private const double ReportSeconds = 0.5;
 
@@ -30,6 +30,7 @@ public sealed class Pretrainer
     private long _optimizerSteps;
     private long _microbatchSteps;
     private double? _heldOutInitial;
+    private bool _heldOutIsDue = true;
     private string? _checkpoint;
     private long _checkpointSteps = -1;
     private double _checkpointSeconds;
@@ -107,7 +108,10 @@ public sealed class Pretrainer
     {
         // Begin, or go on.
         Restore(budgetUsedSeconds);
-        _heldOutInitial ??= MeasureHeldOut(cancellationToken);
+        if (_heldOutIsDue)
+        {
+            _heldOutIsDue = MeasureHeldOut(control, cancellationToken) is null;
+        }
 
         // Train.
         using var window = new ProgressWindow();
@@ -130,7 +134,7 @@ public sealed class Pretrainer
             {
                 evaluations = EvaluationsDue();
                 Budget.Pause();
-                MeasureHeldOut(cancellationToken);
+                _heldOutIsDue = MeasureHeldOut(control, cancellationToken) is null;
             }
 
             if (checkpoint)
@@ -147,15 +151,20 @@ public sealed class Pretrainer
         }
 
         Budget.Pause();
-        if (_checkpointSteps != _optimizerSteps && (CheckpointAtEnd || !completed))
+        if (CheckpointAtEnd || !completed)
         {
-            WriteCheckpoint();
+            WriteCheckpointUnlessWritten();
         }
 
-        double? heldOutLoss = completed ? MeasureHeldOut(cancellationToken) : null;
+        double? heldOutLoss = completed ? MeasureHeldOut(control, cancellationToken) : null;
+        if (heldOutLoss is null)
+        {
+            WriteCheckpointUnlessWritten(); // whoever goes on has only the measurement left to do
+        }
+
         return new(
-            completed ? PretrainingOutcome.Completed : PretrainingOutcome.Stopped, _optimizerSteps, _microbatchSteps, Budget.UsedTokens, Budget.UsedSeconds,
-            Budget.UsedExaflop, _heldOutInitial.Value, heldOutLoss, _checkpointSteps == _optimizerSteps ? _checkpoint! : "", _engine.Weights().Values.Sum(weight => weight.numel()));
+            heldOutLoss is not null ? PretrainingOutcome.Completed : PretrainingOutcome.Stopped, _optimizerSteps, _microbatchSteps, Budget.UsedTokens, Budget.UsedSeconds,
+            Budget.UsedExaflop, _heldOutInitial, heldOutLoss, _checkpointSteps == _optimizerSteps ? _checkpoint! : "", _engine.Weights().Values.Sum(weight => weight.numel()));
     }
 
     /// <summary>One batch: its microbatches, then the optimizer. Progress is read after the batch, so the last step of a run has a learning rate near zero.</summary>
@@ -203,46 +212,16 @@ public sealed class Pretrainer
         window.Restart(used);
     }
 
-    private void Restore(double budgetUsedSeconds)
+    /// <summary>Measures, and reports. A stop does not wait for it: what was not measured is due when the run goes on.</summary>
+    /// <returns>The held-out loss, nats; null when a stop was asked for before it was known.</returns>
+    private double? MeasureHeldOut(PretrainingControl control, CancellationToken cancellationToken)
     {
-        using var loaded = _checkpoints.TryLoadNewest(out var refused);
-        foreach (var problem in refused)
+        if (_heldOut.Measure(_engine, _microbatch, control, cancellationToken) is not { } loss)
         {
-            _events.Report(problem);
+            return null;
         }
 
-        if (loaded is null)
-        {
-            Budget.Restore(budgetUsedSeconds, 0, 0);
-            return;
-        }
-
-        var manifest = loaded.State.Manifest;
-        manifest.RequireRun(loaded.Path, _recipeDigest, _corpusDigest);
-        _engine.Load(loaded.State.Weights, loaded.State.OptimizerState);
-        (_optimizerSteps, _microbatchSteps, _heldOutInitial) = (manifest.OptimizerSteps, manifest.MicrobatchSteps, manifest.HeldOutLossInitial);
-        (_checkpoint, _checkpointSteps) = (loaded.Path, manifest.OptimizerSteps);
-        _source.Position = manifest.DataPosition;
-        _checkpointSeconds = Math.Max(budgetUsedSeconds, manifest.BudgetUsedSeconds);
-        _secondsPerMicrobatchBefore = manifest.BudgetUsedSeconds / Math.Max(1, manifest.MicrobatchSteps); // until this attempt has timed its own, or a run that had ended would train on
-        Budget.Restore(_checkpointSeconds, manifest.TokensSeen, manifest.ExaflopUsed);
-        _events.Report(new Resumed(loaded.Path, _optimizerSteps, _checkpointSeconds));
-    }
-
-    private void WriteCheckpoint()
-    {
-        long started = _time.GetTimestamp();
-        var manifest = new CheckpointManifest(
-            CheckpointManifest.CurrentVersion, _optimizerSteps, _microbatchSteps, Budget.UsedTokens, Budget.UsedExaflop, Budget.UsedSeconds, _source.Position,
-            CheckpointManifest.CurrentRandomStreams, _recipe.Seed, _recipeDigest, _corpusDigest, _checkpoints.LeaseEpoch, _engine.Name, _heldOutInitial, [], DeviceNames.Of(_engine.Device));
-        var (path, bytes) = _checkpoints.Write(new(manifest, _recipeJson, _engine.Weights(), _engine.OptimizerState()));
-        (_checkpoint, _checkpointSteps, _checkpointSeconds) = (path, _optimizerSteps, Budget.UsedSeconds);
-        _events.Report(new CheckpointWritten(path, _optimizerSteps, bytes, _time.GetElapsedTime(started).TotalSeconds));
-    }
-
-    private double MeasureHeldOut(CancellationToken cancellationToken)
-    {
-        double loss = _heldOut.Measure(_engine, _microbatch, cancellationToken);
+        _heldOutInitial ??= loss;
         _events.Report(new HeldOutMeasured(_optimizerSteps, loss, _heldOut.Count));
         return loss;
     }

@@ -1,6 +1,6 @@
 namespace CramGrains.Model.Training;
 
-/// <summary>What another thread may ask of a running pretraining; answered after the current optimizer step.</summary>
+/// <summary>What another thread may ask of a running pretraining; answered after the current optimizer step, or the current microbatch of a held-out measurement.</summary>
 public sealed class PretrainingControl
 {
     private int _checkpoint;

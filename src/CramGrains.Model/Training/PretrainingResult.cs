@@ -3,7 +3,7 @@ namespace CramGrains.Model.Training;
 /// <summary>How a pretraining ended well.</summary>
 public enum PretrainingOutcome
 {
-    /// <summary>The budget is used up.</summary>
+    /// <summary>The budget is used up and the held-out loss measured.</summary>
     Completed = 1,
 
     /// <summary>It was asked to stop, and has written a checkpoint.</summary>
@@ -17,7 +17,7 @@ public enum PretrainingOutcome
 /// <param name="TokensSeen">Training tokens read, over all attempts.</param>
 /// <param name="BudgetUsedSeconds">Training seconds charged, over all attempts.</param>
 /// <param name="ExaflopUsed">Model operations done in 1e18, over all attempts.</param>
-/// <param name="HeldOutLossInitial">Held-out loss before the first step, nats.</param>
+/// <param name="HeldOutLossInitial">Held-out loss before the first step, nats; null when stopped before it was measured.</param>
 /// <param name="HeldOutLoss">Held-out loss at the end, nats; null when stopped before.</param>
 /// <param name="Checkpoint">Folder of the last checkpoint; empty where none was wanted.</param>
 /// <param name="Parameters">Trainable parameters.</param>
@@ -28,7 +28,7 @@ public sealed record PretrainingResult(
     long TokensSeen,
     double BudgetUsedSeconds,
     double ExaflopUsed,
-    double HeldOutLossInitial,
+    double? HeldOutLossInitial,
     double? HeldOutLoss,
     string Checkpoint,
     long Parameters);

@@ -67,12 +67,16 @@ internal sealed partial class ArtefactFolders(HomeFolder home, GlueOffers glue)
         new CheckpointStore(Checkpoints(runId), keep: 1).List() is [var newest, ..] ? Path.GetFileName(newest) : null;
 
     /// <summary>Sorts checkpoints by age: the lease epoch first, then the step.</summary>
-    public static (long Epoch, long Step) Age(string checkpoint)
+    public static (long Epoch, long Step) Age(string checkpoint) =>
+        TryAge(checkpoint) ?? throw new ArgumentException($"'{checkpoint}' is no name of a checkpoint.", nameof(checkpoint));
+
+    /// <summary>The age of a checkpoint; null for another name.</summary>
+    public static (long Epoch, long Step)? TryAge(string name)
     {
-        Match match = StepName().Match(checkpoint);
+        Match match = StepName().Match(name);
         return match.Success
             ? (long.Parse(match.Groups[2].ValueSpan, System.Globalization.CultureInfo.InvariantCulture), long.Parse(match.Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture))
-            : throw new ArgumentException($"'{checkpoint}' is no name of a checkpoint.", nameof(checkpoint));
+            : null;
     }
 
     internal static ArtefactFile Of(string folder, string name)

@@ -1,7 +1,10 @@
+using CramGrains.Interfaces.Devices;
+using CramGrains.Interfaces.Scheduling;
 using CramGrains.Model.Recipes;
 using CramGrains.Silo.Data;
 using CramGrains.Silo.Evaluation;
 using CramGrains.Silo.Hosting;
+using CramGrains.Silo.Scheduling;
 using Microsoft.Extensions.Options;
 
 namespace CramGrains.Silo.Artefacts;
@@ -13,7 +16,7 @@ namespace CramGrains.Silo.Artefacts;
 /// <param name="Problems">Why the run cannot be accepted; empty when it can.</param>
 internal sealed record FoundSources(string Machine, string? CorpusRequest, GluePlan Glue, IReadOnlyList<string> Problems);
 
-/// <summary>Finds the machine whose disk has what a submit names by path: this one if it has it, else any other that is up.</summary>
+/// <summary>Finds the machine whose disk has what a submit names by path: this one if it has it, else any other that is up; those that operators have taken out of use come last.</summary>
 internal interface ISourceFinder
 {
     Task<FoundSources> FindAsync(Recipe recipe, string? glueFolder);
@@ -42,7 +45,8 @@ internal sealed class ClusterSources(IMachines machines, IGrainFactory grains, I
     public async Task<FoundSources> FindAsync(Recipe recipe, string? glueFolder)
     {
         string own = silo.Value.Machine;
-        string[] all = [own, .. machines.Alive.Keys.Where(machine => machine != own).Order(StringComparer.Ordinal)];
+        HashSet<string> closed = await ClosedAsync();
+        string[] all = [.. machines.Alive.Keys.Append(own).Distinct().OrderBy(closed.Contains).ThenBy(machine => machine != own).ThenBy(machine => machine, StringComparer.Ordinal)];
         string json = RecipeJson.ToCanonicalJson(recipe);
         var problems = new List<string>();
         (string machine, string? request) = (own, null);
@@ -85,6 +89,13 @@ internal sealed class ClusterSources(IMachines machines, IGrainFactory grains, I
         }
 
         return new FoundSources(machine, request, glue ?? new GluePlan([], [], []), [.. problems, .. glue?.Problems ?? []]);
+    }
+
+    /// <summary>Machines with nothing but cordoned or drained devices: a corpus would wait there for as long as they are. Not to know them is no reason to refuse a run.</summary>
+    private async Task<HashSet<string>> ClosedAsync()
+    {
+        IReadOnlyList<DeviceView>? devices = await AskAsync<IReadOnlyList<DeviceView>>(async () => await grains.GetGrain<ISchedulerGrain>(SchedulerKey.Default).ListDevicesAsync());
+        return [.. (devices ?? []).GroupBy(device => device.Machine).Where(devicesOf => devicesOf.All(device => device.OrderedBy is not null)).Select(devicesOf => devicesOf.Key)];
     }
 
     private static async Task<T?> AskAsync<T>(Func<Task<T?>> ask) where T : class

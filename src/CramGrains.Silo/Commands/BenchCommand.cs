@@ -72,7 +72,9 @@ internal static class BenchCommand
         }
 
         Recipe recipe = LocalRecipes.Load(file, overrides);
-        return work(new Bench(recipe, LocalDevice.Choose(where), engine, samples, cache, json));
+        var device = LocalDevice.Choose(where);
+        using var gpu = LocalDevice.Take(device, "cram bench");
+        return work(new Bench(recipe, device, engine, samples, cache, json));
     }
 
     /// <summary>Refuses what no measurement can be made with, before anything is made.</summary>

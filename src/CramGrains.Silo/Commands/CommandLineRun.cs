@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using CramGrains.Model;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Data;
@@ -55,6 +56,19 @@ internal static class CommandLineRun
         cram.Options.Add(new HelpOption());
         // '@' begins no name of a file with more arguments: studies name their grids so, and fill-mask takes any text.
         return cram.Parse([verb.Name, .. arguments], new ParserConfiguration { ResponseFileTokenReplacer = null });
+    }
+
+    /// <summary>Refuses a count below one instead of taking it for one.</summary>
+    public static Option<int> AtLeastOne(this Option<int> option)
+    {
+        option.Validators.Add(given =>
+        {
+            if (given.Tokens is [var token] && int.TryParse(token.Value, CultureInfo.InvariantCulture, out int count) && count < 1)
+            {
+                given.AddError($"{option.Name} must be 1 or more, got {count}.");
+            }
+        });
+        return option;
     }
 
     /// <summary>Says what is wrong with a command line, each missing argument by its name, and shows help; false where nothing is.</summary>

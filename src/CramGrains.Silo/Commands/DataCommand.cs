@@ -60,7 +60,7 @@ internal static class DataCommand
         var glue = new Option<string?>("--glue") { Description = "Official GLUE files; documents that hold their sentences are left out unless corpus.decontamination says otherwise." };
         var texts = new Option<string[]>("--corpus") { Description = "File, folder, pattern or HTTP(S) address that replaces the recipe's sources; its ending tells its kind; may be repeated." };
         var overrides = new Option<string[]>("--set") { Description = "A setting of the recipe, such as corpus.vocabulary_size=8192; may be repeated." };
-        var threads = new Option<int>("--threads") { Description = "Threads that count words and encode.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var threads = new Option<int>("--threads") { Description = "Threads that count words and encode.", DefaultValueFactory = _ => Environment.ProcessorCount }.AtLeastOne();
         var command = new Command("prepare", "Makes the corpus of a recipe, once; a second call finds it. Example: cram data prepare recipes/crammed-bert-24h.json --glue ~/glue --json")
         {
             recipe, texts, overrides, glue, threads, Corpora, Json,
@@ -70,7 +70,7 @@ internal static class DataCommand
             var complete = LocalRecipes.Load(parsed.GetRequiredValue(recipe), parsed.GetValue(overrides), parsed.GetValue(texts));
             var options = new CorpusOptions
             {
-                GlueFolder = parsed.GetValue(glue), Threads = Math.Max(1, parsed.GetValue(threads)), Downloads = DownloadSettings.FromEnvironment(),
+                GlueFolder = parsed.GetValue(glue), Threads = parsed.GetValue(threads), Downloads = DownloadSettings.FromEnvironment(),
             };
             DataPreparation.Run(complete.Corpus, parsed.GetRequiredValue(Corpora), options, parsed.GetValue(Json));
             return Done;
@@ -125,13 +125,13 @@ internal static class DataCommand
 
     private static Command Sample()
     {
-        var rows = new Option<int>("--rows") { Description = "Rows to print.", DefaultValueFactory = _ => 5 };
+        var rows = new Option<int>("--rows") { Description = "Rows to print.", DefaultValueFactory = _ => 5 }.AtLeastOne();
         var command = new Command("sample", "Prints rows of a corpus as pieces, evenly spread.") { Corpus, Corpora, rows };
         command.SetAction(parsed =>
         {
             using var corpus = Open(parsed, verify: false);
             var row = new int[corpus.Training.SequenceLength];
-            var count = Math.Clamp(parsed.GetValue(rows), 1, corpus.Training.Count);
+            var count = Math.Min(parsed.GetValue(rows), corpus.Training.Count);
             for (var i = 0L; i < count; i++)
             {
                 var place = i * corpus.Training.Count / count;
@@ -200,7 +200,7 @@ internal static class DataCommand
         {
             using var corpus = Open(parsed, verify: false);
             var rate = DataEncoding.Run(corpus, parsed.GetRequiredValue(text), parsed.GetRequiredValue(output));
-            Console.WriteLine($"{rate.Tokens:N0} tokens in {rate.Seconds:N1} s of encoding, {rate.Bytes / rate.Seconds / 1e6:N1} MB/s on one core");
+            Console.WriteLine($"{rate.Tokens:N0} tokens in {rate.Seconds:N1} s of encoding, {(rate.Seconds > 0 ? rate.Bytes / rate.Seconds / 1e6 : 0):N1} MB/s on one core");
             return Done;
         });
         return command;
@@ -209,14 +209,14 @@ internal static class DataCommand
     private static Command Bench()
     {
         var text = new Argument<string>("TEXT") { Description = "UTF-8 text to encode; it is held in memory." };
-        var runs = new Option<int>("--runs") { Description = "Runs whose median is taken.", DefaultValueFactory = _ => 3 };
+        var runs = new Option<int>("--runs") { Description = "Runs whose median is taken.", DefaultValueFactory = _ => 3 }.AtLeastOne();
         var against = new Option<string?>("--against") { Description = "Script for Node that times another tokenizer in turn with ours, such as tests/goldens/scripts/tokenizer_speed.mjs." };
         var modules = new Option<string>("--modules") { Description = "Folder whose node_modules the script uses.", DefaultValueFactory = _ => "." };
         var command = new Command("bench", "Measures encoder and loader on one core. Example: cram data bench 3f2a text.txt --json") { Corpus, text, runs, against, modules, Corpora, Json };
         command.SetAction(parsed =>
         {
             using var corpus = Open(parsed, verify: false);
-            var repeats = Math.Max(1, parsed.GetValue(runs));
+            var repeats = parsed.GetValue(runs);
             var rival = parsed.GetValue(against) is { } script ? new DataBenchmark.Rival(script, parsed.GetRequiredValue(modules)) : null;
             var encoder = DataBenchmark.Encoders(corpus.Folder, parsed.GetRequiredValue(text), repeats, rival);
             var loader = DataBenchmark.LoaderTokensPerSecond(corpus, repeats);

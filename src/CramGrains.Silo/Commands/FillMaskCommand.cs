@@ -15,7 +15,7 @@ internal static class FillMaskCommand
     {
         var model = new Argument<string>("MODEL") { Description = "A run, a checkpoint, an export, or a folder of BERT or RoBERTa." };
         var texts = new Argument<string[]>("TEXT") { Description = "Texts that hold [MASK].", Arity = ArgumentArity.OneOrMore };
-        var top = new Option<int>("--top") { Description = "Candidates at each mask.", DefaultValueFactory = _ => 5 };
+        var top = new Option<int>("--top") { Description = "Candidates at each mask.", DefaultValueFactory = _ => 5 }.AtLeastOne();
         var classify = new Option<bool?>("--cls") { Description = "Put [CLS] in front, as some models saw it in pretraining (true or false); chosen by the model unless given." };
         var vocabulary = new Option<string?>("--vocabulary") { Description = "Vocabulary file of a run whose corpus is not on this machine." };
         var (home, device) = (GlueCommand.HomeOption(), LocalDevice.Option());

@@ -43,6 +43,7 @@ internal static class GlueCommand
             Check(sources, wantedBaselines);
             string folder = parsed.GetValue(glue) ?? throw new ArgumentException("--glue DIR is needed: the folder that holds the official GLUE folders (CoLA, SST-2, ...).");
             var place = LocalDevice.Choose(parsed.GetValue(device));
+            using var gpu = parsed.GetValue(found) ? null : LocalDevice.Take(place, "cram glue");
             var opened = new List<PretrainedModel>();
             try
             {

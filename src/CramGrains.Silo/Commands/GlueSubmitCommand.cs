@@ -38,6 +38,7 @@ internal static class GlueSubmitCommand
 
             var tests = ReadTests(folder); // before hours of training, not after
             var place = LocalDevice.Choose(parsed.GetValue(device));
+            using var gpu = LocalDevice.Take(place, "cram glue submit");
             using var pretrained = PretrainedModel.Open(parsed.GetRequiredValue(model), parsed.GetValue(home));
             var recipe = GlueCommand.Settings(pretrained.Recipe, parsed.GetValue(overrides) ?? []);
             var predictions = new Dictionary<string, IReadOnlyList<string>>();

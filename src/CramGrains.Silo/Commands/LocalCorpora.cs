@@ -17,12 +17,11 @@ internal static class LocalCorpora
     public static Option<string?> CacheOption() => new("--cache") { Description = "Folder for compiled kernels of the fast engine; 'kernels' beside the corpora unless given." };
 
     /// <summary>Where they lie.</summary>
-    public static string Folder(string? given)
-    {
-        string home = Environment.GetEnvironmentVariable("CRAM_HOME") is { Length: > 0 } set
-            ? set : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cramgrains");
-        return given ?? new HomeFolder(home).Corpora;
-    }
+    public static string Folder(string? given) => given ?? new HomeFolder(Home()).Corpora;
+
+    /// <summary>This user's home folder of CramGrains, unless a command is told of another.</summary>
+    public static string Home() => Environment.GetEnvironmentVariable("CRAM_HOME") is { Length: > 0 } set
+        ? set : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cramgrains");
 
     /// <summary>Where compiled kernels lie.</summary>
     public static string Cache(string? given, string corpora) => given ?? Path.Combine(corpora, "..", "kernels");
@@ -44,7 +43,12 @@ internal static class LocalCorpora
     }
 
     /// <summary>Sources as a recipe takes them from a command line.</summary>
-    public static IReadOnlyList<string> Paths(IEnumerable<string> sources) => [.. sources.Select(given => CorpusSource.IsAddress(given) ? given : Path.GetFullPath(given))];
+    /// <exception cref="ArgumentException">One is empty, as an unset variable of a shell leaves it.</exception>
+    public static IReadOnlyList<string> Paths(IEnumerable<string> sources) =>
+    [
+        .. sources.Select(given => given.Length == 0 ? throw new ArgumentException("--corpus is empty. Give a prepared corpus, text files or folders.")
+            : CorpusSource.IsAddress(given) ? given : Path.GetFullPath(given)),
+    ];
 
     /// <summary>Makes a corpus, or finds it made.</summary>
     /// <returns>Its folder.</returns>

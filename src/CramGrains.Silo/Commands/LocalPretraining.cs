@@ -3,6 +3,7 @@ using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Data;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
+using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Worker.Jobs;
 using TorchSharp;
 
@@ -20,6 +21,8 @@ namespace CramGrains.Silo.Commands;
 internal sealed record LocalPretraining(
     Recipe Recipe, ITokenRows Training, ITokenRows HeldOut, int VocabularySize, string CorpusDigest, string Folder, torch.Device Device, string Cache)
 {
+    private const string LockFile = "run.lock";
+
     private static JsonSerializerOptions OneLine { get; } = new(RecipeJson.Options) { WriteIndented = false };
 
     /// <summary>The engine's name, once it runs.</summary>
@@ -30,6 +33,27 @@ internal sealed record LocalPretraining(
 
     /// <summary>The run's checkpoints.</summary>
     public static CheckpointStore Checkpoints(string folder, int keep = 2) => new(Path.Combine(folder, "checkpoints"), keep);
+
+    /// <summary>Refuses what names no folder that results could lie in.</summary>
+    /// <exception cref="ArgumentException">It is empty, as an unset variable of a shell leaves it, or a file.</exception>
+    public static void RequireFolder(string output)
+    {
+        if (output.Length == 0 || File.Exists(output))
+        {
+            throw new ArgumentException(output.Length == 0 ? "--out is empty. Name a folder; it is made where there is none." : $"--out {output}: is a file. Name a folder; it is made where there is none.");
+        }
+    }
+
+    /// <summary>Keeps a run's folder for this process until it is disposed: two would write over each other's vocabulary, metrics and checkpoints.</summary>
+    /// <exception cref="ArgumentException">It names no folder.</exception>
+    /// <exception cref="IOException">Another process trains there, or the folder cannot be made.</exception>
+    public static IDisposable TakeFolder(string folder)
+    {
+        RequireFolder(folder);
+        Directory.CreateDirectory(folder);
+        return FileLock.TryTake(Path.Combine(folder, LockFile))
+            ?? throw new IOException($"{folder}: another process trains there. Wait for it, or give another --out; once it has ended, however it does, the same command goes on from its newest checkpoint.");
+    }
 
     /// <summary>Trains until the budget is used up, or until it is asked to stop and has written a checkpoint.</summary>
     /// <param name="heard">Told of every event, with the budget as it stands.</param>

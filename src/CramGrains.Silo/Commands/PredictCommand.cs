@@ -63,6 +63,7 @@ internal static class PredictCommand
         {
             using var pretrained = PretrainedModel.Open(run);
             var recipe = GlueCommand.Settings(pretrained.Recipe, []);
+            using var gpu = LocalDevice.Take(device, "cram predict");
             LocalDevice.UntilInterrupted(stop => GlueProtocol.Run(
                 recipe, pretrained.Encoder, GlueReader.Read(glueFolder, task.Name), [pretrained.Recipe?.Seed ?? 0], device, null,
                 (result, tuned) => FineTunedFolder.Write(kept, tuned, result, pretrained.Encoder.Identity), stop));

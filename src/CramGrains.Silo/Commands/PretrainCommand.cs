@@ -37,6 +37,8 @@ internal static class PretrainCommand
             string[] settings = [.. parsed.GetValue(overrides) ?? [], .. parsed.GetValue(budget) is { } text ? [$"budget={text}"] : (string[])[]];
             var run = LocalRecipes.Load(parsed.GetRequiredValue(recipe), settings, prepared is null ? LocalCorpora.Paths(sources) : null);
             var place = LocalDevice.Choose(parsed.GetValue(device));
+            using var alone = LocalPretraining.TakeFolder(parsed.GetRequiredValue(output)); // before a corpus is prepared for nothing
+            using var gpu = LocalDevice.Take(place, "cram pretrain");
             LocalDevice.UntilInterrupted(stop =>
             {
                 string folder = prepared ?? LocalCorpora.Prepare(run.Corpus, corporaFolder, parsed.GetValue(glue), stop);
@@ -56,7 +58,6 @@ internal static class PretrainCommand
     {
         LocalCorpora.RequireFit(recipe, corpus);
         LocalPretraining.Checkpoints(output).RequireRun(RecipeJson.Digest(recipe), corpus.Manifest.Digest); // before its vocabulary is written over
-        Directory.CreateDirectory(output);
         File.WriteAllLines(Path.Combine(output, RunCheckpoint.VocabularyFile), corpus.Vocabulary);
         File.Copy(Path.Combine(corpus.Folder, CorpusManifest.FileName), Path.Combine(output, RunCheckpoint.CorpusFile), overwrite: true);
         var pretraining = new LocalPretraining(recipe, corpus.Training, corpus.HeldOut, corpus.Encoder.VocabularySize, corpus.Manifest.Digest, output, device, cache);
@@ -73,15 +74,16 @@ internal static class PretrainCommand
         string peak = result.Compute.PeakExaflop is { } most
             ? FormattableString.Invariant($"peak in that time {most:G4} exaFLOP, MFU {100 * result.Compute.ModelFlopsUtilization:0.0} %")
             : "the device's peak is not known";
+        string heldOut = result.HeldOutLoss is { } loss ? FormattableString.Invariant($"-> {loss:0.000} nats") : "nats at the start, measured again at the end";
         return FormattableString.Invariant($"""
             {result.Outcome}: {result.OptimizerSteps} optimizer steps, {result.TokensSeen:N0} tokens in {result.Compute.Seconds:0.0} s, {result.TokensPerSecond:N0} tokens/s on {result.Device} ({result.Engine})
             compute   {result.Compute.Exaflop:G4} exaFLOP of model operations; {peak}
-            held-out  {result.HeldOutLossInitial:0.000} -> {result.HeldOutLoss:0.000} nats, {result.Parameters:N0} parameters
+            held-out  {result.HeldOutLossInitial:0.000} {heldOut}, {result.Parameters:N0} parameters
             {result.Checkpoint}
             """);
     }
 
     private sealed record LocalResult(
         string Name, string RecipeDigest, string CorpusDigest, long CorpusTokens, PretrainingOutcome Outcome, string Device, string Engine, long Parameters,
-        long OptimizerSteps, long TokensSeen, double TokensPerSecond, ComputeUse Compute, double HeldOutLossInitial, double? HeldOutLoss, string Checkpoint);
+        long OptimizerSteps, long TokensSeen, double TokensPerSecond, ComputeUse Compute, double? HeldOutLossInitial, double? HeldOutLoss, string Checkpoint);
 }

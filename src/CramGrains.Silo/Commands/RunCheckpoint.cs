@@ -63,7 +63,7 @@ internal sealed record RunCheckpoint(
             var recipe = loaded.Recipe ?? throw new ExportException(string.Join('\n', loaded.Problems));
             // A checkpoint lies in RUN/checkpoints/step-*.
             string run = Path.GetFullPath(Path.Combine(checkpoint.Path, "..", ".."));
-            var (vocabulary, corpus) = FindVocabulary(checkpoint, run, home, vocabularyFile);
+            var (vocabulary, corpus) = FindVocabulary(checkpoint, recipe, run, home, vocabularyFile);
             return new(checkpoint, recipe, vocabulary, Directory.Exists(Path.Combine(run, "checkpoints")) ? run : null, corpus);
         }
         catch
@@ -87,7 +87,7 @@ internal sealed record RunCheckpoint(
     }
 
     // Beside the run where it was trained without a cluster; else in its home: HOME/runs/ID, HOME/corpora/DIGEST.
-    private static (IReadOnlyList<string>, CorpusManifest?) FindVocabulary(LoadedCheckpoint checkpoint, string run, string? home, string? file)
+    private static (IReadOnlyList<string>, CorpusManifest?) FindVocabulary(LoadedCheckpoint checkpoint, Recipe recipe, string run, string? home, string? file)
     {
         var corpora = new HomeFolder(home ?? Path.Combine(run, "..", ".."));
         string digest = checkpoint.State.Manifest.CorpusDigest;
@@ -96,7 +96,7 @@ internal sealed record RunCheckpoint(
         var corpus = atHome ? CorpusManifest.Read(corpora.Corpus(digest)) : File.Exists(manifest) ? LocalCorpus(manifest) : null;
         if ((file ?? (File.Exists(beside) ? beside : null)) is { } path)
         {
-            return (File.ReadAllLines(path), corpus);
+            return (GivenVocabulary.Read(path, checkpoint.State.Weights["word.weight"].shape[0], "the rows of the model's word embedding", recipe.Corpus.Normalizer), corpus);
         }
 
         if (!atHome)

@@ -58,13 +58,10 @@ internal static class StudyCommand
         }
 
         var folder = new StudyFolder(asked.Output ?? throw new ArgumentException("--out DIR is needed: the folder of the study's results."));
-        if (File.Exists(folder.Root))
-        {
-            throw new ArgumentException($"--out {folder.Root}: is a file. Name a folder; it is made where there is none.");
-        }
-
+        LocalPretraining.RequireFolder(folder.Root);
         var device = LocalDevice.Choose(asked.Device);
         using var alone = folder.TakeDevice(device.ToString());
+        using var gpu = LocalDevice.Take(device, "cram study");
         StudyGlueRuns? glue = null;
         StudyRuns? runs = null;
         (string Table, string Json) Report()

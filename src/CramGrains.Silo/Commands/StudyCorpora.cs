@@ -67,14 +67,10 @@ internal sealed class StudyCorpora(StudySources sources, CancellationToken stop)
 
     private StudyCorpus OpenTokens(string path, Recipe recipe)
     {
-        string[]? vocabulary = sources.VocabularyFile is { } file ? File.ReadAllLines(file) : null;
-        if (vocabulary is not null && vocabulary.Length != recipe.Corpus.VocabularySize)
-        {
-            throw new CorpusException($"{sources.VocabularyFile}: {vocabulary.Length} entries, expected corpus.vocabulary_size = {recipe.Corpus.VocabularySize}. Set it alike.");
-        }
-
-        var rows = TokenFile.Open(path, recipe.Corpus.SequenceLength, recipe.Corpus.VocabularySize, sources.HeldOutRows, sources.Order);
+        int entries = recipe.Corpus.VocabularySize;
+        var vocabulary = sources.VocabularyFile is { } file ? GivenVocabulary.Read(file, entries, "corpus.vocabulary_size", recipe.Corpus.Normalizer) : null;
+        var rows = TokenFile.Open(path, recipe.Corpus.SequenceLength, entries, sources.HeldOutRows, sources.Order);
         _owned.Add(rows);
-        return new(rows.Training, rows.HeldOut, rows.Digest, recipe.Corpus.VocabularySize, vocabulary, null);
+        return new(rows.Training, rows.HeldOut, rows.Digest, entries, vocabulary, null);
     }
 }

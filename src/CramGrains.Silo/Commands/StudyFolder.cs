@@ -95,14 +95,7 @@ internal sealed class StudyFolder(string root)
         string file = string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or '=' ? c : '+'));
         string path = Path.Combine(root, LockFolder, Fit(file, LongestName - Ending.Length) + Ending);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        try
-        {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException) when (File.Exists(path))
-        {
-            return null;
-        }
+        return FileLock.TryTake(path);
     }
 
     /// <summary>A name that a file system takes: of one too long the beginning, and a digest that tells it from its like. All its characters are ASCII.</summary>

@@ -39,7 +39,7 @@ internal sealed class StudyOptions
 
     public Option<string?> RowOrder { get; } = new("--row-order") { Description = "Row numbers for --tokens, little-endian 32- or 64-bit, the held-out rows first; as they stand unless given." };
 
-    public Option<int> HeldOutRows { get; } = new("--held-out-rows") { Description = "Rows of --tokens that are held out.", DefaultValueFactory = _ => TokenFile.DefaultHeldOutRows };
+    public Option<int> HeldOutRows { get; } = new Option<int>("--held-out-rows") { Description = "Rows of --tokens that are held out.", DefaultValueFactory = _ => TokenFile.DefaultHeldOutRows }.AtLeastOne();
 
     public Option<string?> Vocabulary { get; } = new("--vocabulary") { Description = "Vocabulary of --tokens, one entry a line; GLUE needs it." };
 

@@ -19,6 +19,7 @@ internal sealed partial class DeviceAgent(
     IOptions<SiloOptions> siloOptions,
     IOptions<DeviceOptions> options,
     DeviceInventory inventory,
+    HomeFolder home,
     CramMetrics metrics,
     SiloClock clock) : GrainService(id, silo, loggers), IDeviceAgent
 {
@@ -45,6 +46,7 @@ internal sealed partial class DeviceAgent(
         string machine = siloOptions.Value.Machine;
         string listed = "";
         var adopted = new HashSet<string>();
+        long? epoch = null;
         // Real time on purpose: this is a heartbeat, and a clock that tests hold still must not silence it.
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(options.Value.ReportSeconds));
         do
@@ -53,6 +55,7 @@ internal sealed partial class DeviceAgent(
             {
                 (IReadOnlyList<DeviceReport> devices, IReadOnlyList<GpuReading> gpus) = await inventory.LookAsync();
                 metrics.PublishGpus(devices, gpus);
+                long highest = epoch ??= EpochsOfFiles.Highest(home);
                 string list = string.Join(", ", devices.Select(d => d.Healthy ? d.DeviceId : $"{d.DeviceId} ({d.Message})"));
                 if (list != listed)
                 {
@@ -65,7 +68,7 @@ internal sealed partial class DeviceAgent(
                     adopted.Add(device.DeviceId);
                 }
 
-                await grains.GetGrain<ISchedulerQueue>(SchedulerKey.Default).ReportDevicesAsync(machine, devices);
+                await grains.GetGrain<ISchedulerQueue>(SchedulerKey.Default).ReportDevicesAsync(machine, [.. devices.Select(d => d with { HighestEpoch = highest })]);
             }
             catch (Exception problem) when (!stopping.IsCancellationRequested)
             {

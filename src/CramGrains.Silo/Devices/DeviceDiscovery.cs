@@ -16,6 +16,9 @@ internal static class DeviceDiscovery
         _ => [.. Enumerable.Range(0, CpuCount(wanted) ?? 0).Select(i => Cpu(machine, $"cpu{i}")), DataPlace(machine)],
     };
 
+    /// <summary>How many devices share this machine's CPU.</summary>
+    public static int CpuDevices(string wanted) => CpuCount(wanted) ?? 1;
+
     public static DeviceReport DataPlace(string machine) => new($"{machine}/data", machine, DeviceReport.Data, "corpus preparation", 0);
 
     /// <exception cref="StartupException">The option is neither <c>auto</c> nor one of those that <see cref="Fixed"/> knows.</exception>

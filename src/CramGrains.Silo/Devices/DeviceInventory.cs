@@ -70,10 +70,9 @@ internal sealed class DeviceInventory(IGpuProbe probe, HomeFolder home, IOptions
         }
 
         string? wrong = health.Judge(gpu, clock.UtcNow);
-        IReadOnlyList<int> strangers = gpu.Processes.Count == 0 ? [] : DeviceUsers.Strangers(gpu.Processes, DeviceUsers.Holder(home.DeviceLock(id)), DeviceUsers.Exists);
-        string users = strangers.Count == 0 ? "" : $"is used by {(strangers.Count == 1 ? "process" : "processes")} {string.Join(", ", strangers)}, not of this cluster";
+        string users = DeviceUsers.Others(gpu.Processes, home.DeviceLock(id), home);
         return new DeviceReport(
-            id, machine, DeviceReport.Cuda, gpu.Name, gpu.MemoryBytes, wrong is null, wrong ?? users, gpu.Uuid, gpu.Capability, gpu.Driver, strangers.Count > 0, gpu.TemperatureCelsius);
+            id, machine, DeviceReport.Cuda, gpu.Name, gpu.MemoryBytes, wrong is null, wrong ?? users, gpu.Uuid, gpu.Capability, gpu.Driver, users.Length > 0, gpu.TemperatureCelsius);
     }
 
     private static string Id(string machine, GpuReading gpu) => $"{machine}/gpu{gpu.Index}";

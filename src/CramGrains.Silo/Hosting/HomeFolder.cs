@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using CramGrains.Silo.Devices;
 
 namespace CramGrains.Silo.Hosting;
 
@@ -15,6 +16,9 @@ internal sealed class HomeFolder(string root, string? shared = null, string? loc
     public string Root { get; } = Path.GetFullPath(root);
 
     public string LockFile => Path.Combine(Root, "home.lock");
+
+    /// <summary>Name of the settings of its silo.</summary>
+    public const string SettingsName = "silo-settings.json";
 
     /// <summary>Written when the silo is ready, removed at a clean stop.</summary>
     public string SiloFile => Path.Combine(Root, "silo.json");
@@ -34,26 +38,43 @@ internal sealed class HomeFolder(string root, string? shared = null, string? loc
 
     public string Corpus(string digest) => Path.Combine(Corpora, digest);
 
-    public string Run(string runId) => Path.Combine(shared ?? Root, "runs", runId);
+    /// <summary>Folders of runs, with their checkpoints.</summary>
+    public string Runs => Path.Combine(shared ?? Root, "runs");
+
+    public string Run(string runId) => Path.Combine(Runs, runId);
 
     public string RunLog(string runId) => Path.Combine(Run(runId), "run.log");
 
     public string RunRecipe(string runId) => Path.Combine(Run(runId), "recipe.json");
 
     /// <summary>Work folder of an attempt of a run; always of this machine, as its worker is.</summary>
-    public string Attempt(string runId, long epoch) => Path.Combine(Root, "runs", runId, "attempts", Number(epoch));
+    public string Attempt(string runId, long epoch) => Path.Combine(OwnRuns, runId, "attempts", Number(epoch));
+
+    /// <summary>Folders of runs, with the attempts that were made on this machine.</summary>
+    public string OwnRuns => Path.Combine(Root, "runs");
 
     /// <summary>Work folder of an attempt at a corpus; beside the corpora, since a corpus folder appears whole or not at all.</summary>
-    public string CorpusAttempt(string digest, long epoch) => Path.Combine(Root, "preparing", digest, Number(epoch));
+    public string CorpusAttempt(string digest, long epoch) => Path.Combine(Preparing, digest, Number(epoch));
+
+    /// <summary>Folders of corpora, with the attempts that were made at them on this machine.</summary>
+    public string Preparing => Path.Combine(Root, "preparing");
 
     /// <summary>Held by the worker on a device for its whole life. The device id's machine part is left out: the folder is this machine's.</summary>
-    /// <remarks>A GPU is one thing whatever homes this machine has, so its lock is the machine's; CPUs of different homes are simulated ones.</remarks>
+    /// <remarks>A GPU is one thing whatever homes this machine has, and whatever number it has in them, so its lock is the machine's; CPUs of different homes are simulated ones.</remarks>
     public string DeviceLock(string deviceId)
     {
         string place = deviceId[(deviceId.IndexOf('/', StringComparison.Ordinal) + 1)..];
         bool gpu = place.StartsWith("gpu", StringComparison.Ordinal);
-        return Path.Combine(locks ?? (gpu ? Path.Combine(Path.GetTempPath(), "cramgrains-devices") : Path.Combine(Root, "devices")), place + ".lock");
+        return gpu ? GpuLock(locks, MachineGpus.OnMachine(place)) : Path.Combine(locks ?? Path.Combine(Root, "devices"), place + ".lock");
     }
+
+    /// <summary>Folder of the locks of this machine's GPUs, unless the settings name another.</summary>
+    public static string MachineLocks { get; } = Path.Combine(Path.GetTempPath(), "cramgrains-devices");
+
+    /// <summary>The lock of a GPU by its name on the machine, such as <c>gpu0</c>.</summary>
+    /// <param name="folder">Folder of the settings; null where they name none.</param>
+    /// <param name="gpu">The GPU.</param>
+    public static string GpuLock(string? folder, string gpu) => Path.Combine(folder ?? MachineLocks, gpu + ".lock");
 
     /// <summary>Socket of the worker with this work folder, short enough for the operating system whatever the home folder's name.</summary>
     public string WorkerSocket(string workFolder)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Options;
 
 namespace CramGrains.Silo.Hosting;
@@ -6,9 +7,11 @@ namespace CramGrains.Silo.Hosting;
 internal sealed class LeaseOrderCheck(IOptions<DeviceOptions> devices) : IValidateOptions<RunOptions>
 {
     public ValidateOptionsResult Validate(string? name, RunOptions options) =>
-        options.MachineLostSeconds > devices.Value.WorkerLeaseSeconds
-            ? ValidateOptionsResult.Success
-            : ValidateOptionsResult.Fail(
-                $"cram:runs:MachineLostSeconds must be longer than cram:devices:WorkerLeaseSeconds ({devices.Value.WorkerLeaseSeconds:0.###} s), " +
-                $"got {options.MachineLostSeconds:0.###} s. A run placed elsewhere while its worker still holds a lease would train twice.");
+        Problem(options, devices.Value) is { } problem ? ValidateOptionsResult.Fail(problem) : ValidateOptionsResult.Success;
+
+    /// <summary>What is wrong with the two together; null when nothing is.</summary>
+    public static string? Problem(RunOptions runs, DeviceOptions devices) => runs.MachineLostSeconds > devices.WorkerLeaseSeconds ? null : string.Create(
+        CultureInfo.InvariantCulture,
+        $"cram:runs:MachineLostSeconds must be longer than cram:devices:WorkerLeaseSeconds ({devices.WorkerLeaseSeconds:0.###} s), " +
+        $"got {runs.MachineLostSeconds:0.###} s. A run placed elsewhere while its worker still holds a lease would train twice.");
 }

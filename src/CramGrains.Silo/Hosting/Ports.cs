@@ -45,6 +45,23 @@ internal static class Ports
         return (first, second, TakeOther(address, http, "--http-port", first, second));
     }
 
+    /// <summary>What to say when another program has taken a port after it was found free: the system gives connections numbers of their own, and one may have got this. Null when that is not what went wrong.</summary>
+    /// <param name="problem">What the start ended with.</param>
+    public static StartupException? Taken(Exception problem)
+    {
+        for (Exception? cause = problem; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse })
+            {
+                return new StartupException(
+                    $"{problem.Message} Another program has taken that port while the silo started. Start it again; ports that are to stay the same are safest below those that the system "
+                    + "gives to connections (net.ipv4.ip_local_port_range).");
+            }
+        }
+
+        return null;
+    }
+
     private static int TakeOther(IPAddress address, int wanted, string option, params ReadOnlySpan<int> taken)
     {
         while (true)

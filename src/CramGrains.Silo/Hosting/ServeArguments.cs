@@ -28,7 +28,7 @@ internal sealed record ServeArguments(
         }
 
         silo.Home = Path.GetFullPath(silo.Home);
-        string ofHome = Path.Combine(silo.Home, "silo-settings.json");
+        string ofHome = Path.Combine(silo.Home, HomeFolder.SettingsName);
         if (File.Exists(ofHome))
         {
             configuration = ServeConfiguration.Load(config is null ? [ofHome] : [ofHome, config]);

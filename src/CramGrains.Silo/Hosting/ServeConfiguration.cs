@@ -71,9 +71,11 @@ internal static class ServeConfiguration
     public static void CheckValues(IConfiguration configuration, params IReadOnlyList<object> bound)
     {
         var problems = new List<string>();
+        var filled = new List<object>();
         foreach ((string section, Type type) in Sections)
         {
             object options = bound.FirstOrDefault(type.IsInstanceOfType) ?? Bind(configuration, section, Activator.CreateInstance(type)!);
+            filled.Add(options);
             var found = new List<ValidationResult>();
             Validator.TryValidateObject(options, new ValidationContext(options), found, validateAllProperties: true);
             problems.AddRange(
@@ -81,6 +83,11 @@ internal static class ServeConfiguration
                 from name in problem.MemberNames
                 let value = string.Create(CultureInfo.InvariantCulture, $"{type.GetProperty(name)!.GetValue(options)}")
                 select $"{Root}:{section}:{name} is '{value}': {problem.ErrorMessage}");
+        }
+
+        if (LeaseOrderCheck.Problem(filled.OfType<RunOptions>().Single(), filled.OfType<DeviceOptions>().Single()) is { } tooSoon)
+        {
+            problems.Add(tooSoon);
         }
 
         if (problems.Count > 0)
@@ -98,7 +105,7 @@ internal static class ServeConfiguration
                 throw new StartupException($"{section.Path} is no section of settings. Known: {string.Join(", ", Sections.Keys.Select(key => $"{Root}:{key}"))}.");
             }
 
-            string[] known = [.. type.GetProperties().Where(property => property.CanWrite).Select(property => property.Name)];
+            string[] known = [.. type.GetProperties().Where(property => property.SetMethod is { IsPublic: true }).Select(property => property.Name)];
             if (section.GetChildren().FirstOrDefault(setting => !known.Contains(setting.Key, StringComparer.OrdinalIgnoreCase)) is { } unknown)
             {
                 throw new StartupException($"{unknown.Path} is no setting. Known in {section.Path}: {string.Join(", ", known)}.");

@@ -72,7 +72,15 @@ internal static class ServeProgram
     private static async Task ServeAsync(WebApplication app, HomeFolder home, SiloDescription description)
     {
         File.Delete(home.SiloFile); // of a silo that was killed
-        await app.StartAsync();
+        try
+        {
+            await app.StartAsync();
+        }
+        catch (Exception problem) when (Ports.Taken(problem) is { } taken)
+        {
+            throw taken;
+        }
+
         description.Write(home);
         try
         {

@@ -61,8 +61,8 @@ internal sealed class RunOptions
     [Range(1, 86400)]
     public double MachineLostSeconds { get; set; } = 600;
 
-    /// <summary>The workers' lease, as the device options have it.</summary>
-    public double WorkerLeaseSeconds { get; set; } = 300;
+    /// <summary>The workers' lease, as the device options have it; no setting of its own.</summary>
+    public double WorkerLeaseSeconds { get; internal set; } = 300;
 
     /// <summary>Longest silence towards those who watch a run.</summary>
     [Range(0.01, 10)]
@@ -99,6 +99,10 @@ internal sealed class DeviceOptions
     /// <summary>Minutes for which a GPU gets nothing new after an error of its hardware.</summary>
     [Range(0, 100_000)]
     public double XidQuarantineMinutes { get; set; } = 60;
+
+    /// <summary>Threads with which a worker on a CPU computes; 0 shares the cores among the CPU devices of this silo, and leaves a single one to libtorch, or to OMP_NUM_THREADS where that is set.</summary>
+    [Range(0, 1024)]
+    public int CpuThreads { get; set; }
 
     /// <summary>A worker asked to stop that has not ended after so long is killed.</summary>
     [Range(0.01, 3600)]

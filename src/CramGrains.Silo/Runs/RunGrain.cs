@@ -89,7 +89,7 @@ internal sealed partial class RunGrain : ReconcilingGrain<RunRecord>, IRunGrain,
 
     public Task<RunReport?> GetReportAsync() => Task.FromResult(State.Request is null ? null : _life.Report());
 
-    public Task<CommandOutcome> CancelAsync(string user) => CommandAsync(new RunCommand($"cancel-{user}-{State.Pretraining.Number}-{State.History.Count}", RunCommandKind.Cancel, user));
+    public Task<CommandOutcome> CancelAsync(string user) => CommandAsync(new RunCommand($"cancel-{user}-{State.Life}", RunCommandKind.Cancel, user));
 
     public async Task<CommandOutcome> CommandAsync(RunCommand command)
     {

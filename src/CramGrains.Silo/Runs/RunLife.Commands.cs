@@ -130,7 +130,7 @@ internal sealed partial class RunLife
         (state.Reason, state.EndedAt, state.Retired) = (TerminationReason.None, null, false);
         (state.CancelledBy, state.HeldBy, state.PausedBy, state.RequeuedBy) = (null, null, null, null);
         (state.Pretraining.Failures, state.Pretraining.NotBefore, state.Result) = (0, null, null);
-        state.History.Add(new RunHistoryEntry(clock.UtcNow, RunState.Queued, state.Message));
+        Remember(RunState.Queued, state.Message);
         return new CommandOutcome(true, $"run {RunId} is queued again and goes on from its last checkpoint");
     }
 }

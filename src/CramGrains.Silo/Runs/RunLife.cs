@@ -2,13 +2,12 @@ using CramGrains.Interfaces.Runs;
 using CramGrains.Silo.Data;
 using CramGrains.Silo.Hosting;
 using CramGrains.Silo.Scheduling;
-using CramGrains.Silo.Worker;
 
 namespace CramGrains.Silo.Runs;
 
 /// <summary>
 /// The life of one run, without Orleans: each look at where it stands takes one durable step. Commands are in <c>RunLife.Commands.cs</c>, pretraining in
-/// <c>RunLife.Pretraining.cs</c>, fine-tuning in <c>RunLife.FineTuning.cs</c>. Used from one turn at a time.
+/// <c>RunLife.Pretraining.cs</c>, fine-tuning in <c>RunLife.FineTuning.cs</c>, what it remembers in <c>RunLife.Past.cs</c>. Used from one turn at a time.
 /// </summary>
 /// <param name="state">The run's durable memory.</param>
 /// <param name="world">Everything around it.</param>
@@ -205,7 +204,7 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
 
         state.State = next;
         state.Message = message;
-        state.History.Add(new RunHistoryEntry(clock.UtcNow, next, message));
+        Remember(next, message);
         Progress = null;
         _estimatedStart = null;
         _waitsSince = null;
@@ -264,27 +263,5 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
         Progress = progress;
         world.Publish(milestone: false);
         return true;
-    }
-
-    private bool TakeNotices(WorkerStatus status)
-    {
-        List<string> unseen = [.. status.Notices.Skip(state.Pretraining.NoticesSeen)];
-        state.Pretraining.NoticesSeen = status.Notices.Count;
-        unseen.ForEach(Notice);
-        return unseen.Count > 0;
-    }
-
-    private void AddNotices(IEnumerable<string> notices)
-    {
-        foreach (string notice in notices.Where(n => !state.Notices.Contains(n)))
-        {
-            Notice(notice);
-        }
-    }
-
-    private void Notice(string notice)
-    {
-        state.Notices.Add(notice);
-        world.Note($"notice: {notice}");
     }
 }

@@ -7,6 +7,9 @@ namespace CramGrains.Silo.Runs;
 /// <summary>Durable state of a run.</summary>
 internal sealed class RunRecord
 {
+    /// <summary>Notices that are kept, half of them the first and half the last.</summary>
+    public const int NoticesKept = 100;
+
     /// <summary>What was asked for; null when there is no such run.</summary>
     public SubmitRun? Request { get; set; }
 
@@ -57,8 +60,13 @@ internal sealed class RunRecord
 
     public List<GlueItem> Glue { get; set; } = [];
 
+    /// <summary>The first and the last of what its user should know, <see cref="NoticesKept"/> at most.</summary>
     public List<string> Notices { get; set; } = [];
 
+    /// <summary>Notices that were taken out of the middle.</summary>
+    public int NoticesLeftOut { get; set; }
+
+    /// <summary>The first and the last states that it entered.</summary>
     public List<RunHistoryEntry> History { get; set; } = [];
 
     /// <summary>Who asked to end the run; null when nobody has.</summary>

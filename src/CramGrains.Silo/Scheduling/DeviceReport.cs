@@ -13,6 +13,7 @@ namespace CramGrains.Silo.Scheduling;
 /// <param name="Driver">Driver version; null for a CPU.</param>
 /// <param name="UsedByOthers">Whether a process that is not of this cluster computes on it.</param>
 /// <param name="TemperatureCelsius">As measured now; left out of what is stored.</param>
+/// <param name="HighestEpoch">The highest lease epoch that the machine's files carried when its silo started; left out of what is stored.</param>
 [GenerateSerializer, Immutable, Alias("cram.DeviceReport")]
 internal sealed record DeviceReport(
     [property: Id(0)] string DeviceId,
@@ -26,7 +27,8 @@ internal sealed record DeviceReport(
     [property: Id(8)] int Capability = 0,
     [property: Id(9)] string? Driver = null,
     [property: Id(10)] bool UsedByOthers = false,
-    [property: Id(11)] double? TemperatureCelsius = null)
+    [property: Id(11)] double? TemperatureCelsius = null,
+    [property: Id(12)] long HighestEpoch = 0)
 {
     public const string Data = "data";
     public const string Cpu = "cpu";

@@ -4,59 +4,9 @@ using CramGrains.Interfaces.Runs;
 
 namespace CramGrains.Silo.Scheduling;
 
-/// <summary>What the desk knows of devices, what operators order for them, and how all that looks to the planner and to people.</summary>
+/// <summary>What the desk knows of devices, and how that looks to the planner and to people.</summary>
 internal sealed partial class SchedulerDesk
 {
-    private const int CommandsKept = 200;
-
-    /// <inheritdoc cref="Interfaces.Scheduling.ISchedulerGrain.CommandDevicesAsync"/>
-    public async Task<CommandOutcome> CommandDevicesAsync(DeviceCommand command)
-    {
-        if (state.Commands.Find(c => c.CommandId == command.CommandId) is { } answered)
-        {
-            await DurableAsync();
-            return new CommandOutcome(answered.Accepted, answered.Message);
-        }
-
-        List<string> targets = [.. state.Devices.Values.Where(d => d.Report.DeviceId == command.Target || d.Report.Machine == command.Target)
-            .Select(d => d.Report.DeviceId).Order(StringComparer.Ordinal)];
-        if (targets.Count == 0)
-        {
-            targets = [.. state.DeviceOrders.Keys.Where(id => id == command.Target || id.StartsWith(command.Target + "/", StringComparison.Ordinal))];
-        }
-
-        if (targets.Count == 0)
-        {
-            return new CommandOutcome(false, $"there is no device or machine '{command.Target}'; `cram devices` lists them.");
-        }
-
-        foreach (string target in targets)
-        {
-            if (command.Kind == DeviceCommandKind.Return)
-            {
-                state.DeviceOrders.Remove(target);
-            }
-            else
-            {
-                state.DeviceOrders[target] = new DeviceOrder(command.Kind, command.User, command.Reason, clock.UtcNow);
-            }
-        }
-
-        string names = string.Join(", ", targets);
-        string message = command.Kind switch
-        {
-            DeviceCommandKind.Cordon => $"{names}: nothing new is placed there",
-            DeviceCommandKind.DrainAfterCurrent => $"{names}: drained once what runs there has ended",
-            DeviceCommandKind.DrainNow => $"{names}: what runs there saves a checkpoint and goes on elsewhere",
-            DeviceCommandKind.Return => $"{names}: back in use",
-            _ => throw new ArgumentOutOfRangeException(nameof(command), command.Kind, "unknown command"),
-        };
-        state.Commands.Add(new AnsweredCommand(command.CommandId, true, message));
-        state.Commands.RemoveRange(0, Math.Max(0, state.Commands.Count - CommandsKept));
-        await PlanAsync(save: true);
-        return new CommandOutcome(true, message);
-    }
-
     /// <summary>All devices that compute, by id.</summary>
     public IReadOnlyList<DeviceView> Views()
     {

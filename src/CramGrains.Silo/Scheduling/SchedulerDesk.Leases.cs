@@ -60,6 +60,20 @@ internal sealed partial class SchedulerDesk
 
     private bool Settling => _settles && clock.Time.GetElapsedTime(_started.Timestamp).TotalSeconds < options.SettleSeconds;
 
+    /// <summary>A store that was put back from an older backup has forgotten epochs that it gave out: none that a file of a machine carries is given again once that machine has reported, which it does before anything is placed on it.</summary>
+    private bool Raise(string machine, IReadOnlyList<DeviceReport> devices)
+    {
+        long highest = devices.Select(d => d.HighestEpoch).DefaultIfEmpty(0).Max();
+        if (highest <= state.LastEpoch)
+        {
+            return false;
+        }
+
+        EpochsRaised?.Invoke(machine, highest, state.LastEpoch);
+        state.LastEpoch = highest;
+        return true;
+    }
+
     private ScheduledItem Grant(string itemId, string deviceId)
     {
         WorkItem item = _waiting[itemId].Item;
@@ -124,12 +138,26 @@ internal sealed partial class SchedulerDesk
             yield break;
         }
 
-        (string owner, string itemId, long epoch, TerminationReason evict) = (lease.Item.Owner, lease.Item.ItemId, lease.LeaseEpoch, lease.Evict);
+        (long epoch, TerminationReason evict) = (lease.LeaseEpoch, lease.Evict);
         if (evict != TerminationReason.None)
         {
             yield return () => effects.Evict(deviceId, epoch, evict);
         }
 
+        foreach (Action audit in AskOwner(lease))
+        {
+            yield return audit;
+        }
+    }
+
+    /// <summary>Machines that do not report any more bring nobody to ask after their leases; one that nobody holds would stand there for ever.</summary>
+    private IEnumerable<Action> LookAfterLost() => state.Items.Values
+        .Where(i => i.DeviceId is not null && state.Devices.GetValueOrDefault(i.DeviceId) is { } device && Silent(device) is not null)
+        .SelectMany(AskOwner);
+
+    private IEnumerable<Action> AskOwner(ScheduledItem lease)
+    {
+        (string owner, string itemId, long epoch) = (lease.Item.Owner, lease.Item.ItemId, lease.LeaseEpoch);
         (long auditedAt, long version) = _leases.GetValueOrDefault(itemId, (_started.Timestamp, 0));
         if (clock.Time.GetElapsedTime(auditedAt).TotalSeconds >= options.AuditSeconds)
         {

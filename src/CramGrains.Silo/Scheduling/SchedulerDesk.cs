@@ -46,6 +46,9 @@ internal sealed partial class SchedulerDesk(
     /// <summary>Raised after each plan that gave a lease.</summary>
     public event Action<string, string, long>? Leased;
 
+    /// <summary>Raised when a machine has files of later epochs than were ever given out, as far as is stored: the machine, and both epochs.</summary>
+    public event Action<string, long, long>? EpochsRaised;
+
     /// <summary>Raised when a holder is told to give way.</summary>
     public event Action<string, string, TerminationReason>? Evicted;
 
@@ -174,13 +177,13 @@ internal sealed partial class SchedulerDesk(
     /// <inheritdoc cref="ISchedulerQueue.ReportDevicesAsync"/>
     public async Task ReportDevicesAsync(string machine, IReadOnlyList<DeviceReport> devices)
     {
-        bool changed = false;
+        bool changed = Raise(machine, devices);
         foreach (DeviceReport report in devices)
         {
             _changed |= state.Devices.TryGetValue(report.DeviceId, out KnownDevice? known) && Silent(known) is not null;
             (_lastReport[report.DeviceId], _heard[report.DeviceId]) = (clock.UtcNow, clock.Time.GetTimestamp());
             _temperatures[report.DeviceId] = report.TemperatureCelsius;
-            DeviceReport lasting = report with { TemperatureCelsius = null };
+            DeviceReport lasting = report with { TemperatureCelsius = null, HighestEpoch = 0 };
             if (known?.Report != lasting)
             {
                 state.Devices[report.DeviceId] = new KnownDevice { Report = lasting, LastReport = clock.UtcNow };
@@ -192,16 +195,14 @@ internal sealed partial class SchedulerDesk(
         {
             if (LeaseOf(gone) is null)
             {
-                state.Devices.Remove(gone);
-                _lastReport.Remove(gone);
-                _heard.Remove(gone);
+                Remove(gone);
                 changed = true;
             }
         }
 
         ForgetSilentOwners();
         Task planned = PlanAsync(changed);
-        List<Action> tellings = [.. devices.SelectMany(d => LookAfter(d.DeviceId))];
+        List<Action> tellings = [.. devices.SelectMany(d => LookAfter(d.DeviceId)), .. LookAfterLost()];
         await planned;
         tellings.ForEach(tell => tell());
     }

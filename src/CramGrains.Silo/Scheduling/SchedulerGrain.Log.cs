@@ -19,4 +19,8 @@ internal sealed partial class SchedulerGrain
 
     [LoggerMessage(EventId = 1205, Level = LogLevel.Information, Message = "{User}: {Kind} {Target}: {Answer}")]
     private static partial void LogCommand(ILogger logger, string user, DeviceCommandKind kind, string target, string answer);
+
+    [LoggerMessage(EventId = 1206, Level = LogLevel.Warning, Message =
+        "Files of {Machine} carry lease epoch {Highest}, and the store knows of none after {Known}: it was put back from an older backup. Epochs go on after that of the files")]
+    private static partial void LogEpochsRaised(ILogger logger, string machine, long highest, long known);
 }

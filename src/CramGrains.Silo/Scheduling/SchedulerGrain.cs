@@ -34,6 +34,7 @@ internal sealed partial class SchedulerGrain(
         _ended = new EndedHistory(await EndedHistory.ReadAsync(ReadPageAsync), WritePageAsync);
         _desk = new SchedulerDesk(State, SaveAsync, _ended, this, options.Value, TimeSpan.FromSeconds(devices.Value.LostAfterSeconds), clock);
         _desk.Leased += (itemId, deviceId, epoch) => LogLease(logger, itemId, deviceId, epoch);
+        _desk.EpochsRaised += (machine, highest, known) => LogEpochsRaised(logger, machine, highest, known);
         _desk.Evicted += (itemId, deviceId, reason) => LogEvicted(logger, itemId, deviceId, reason);
         PublishQueue();
     }

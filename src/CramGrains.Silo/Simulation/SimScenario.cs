@@ -60,6 +60,8 @@ internal sealed class SimScenario(SimCluster cluster)
         {
             _world.After(_world.Between(10_000, (long)cluster.Plan.Chaos.TotalMilliseconds), SomethingElse);
         }
+
+        _world.After(_world.Between(10_000, (long)cluster.Plan.Chaos.TotalMilliseconds), () => Forget(cluster.Expendable ?? cluster.Machines[_world.Below(cluster.Machines.Count)]));
     }
 
     /// <summary>What must be so once everything has ended.</summary>
@@ -170,6 +172,27 @@ internal sealed class SimScenario(SimCluster cluster)
             _world.Say($"{kind} of {target} answered: {outcome.Message}");
             then?.Invoke();
         }, interleaves: true);
+    }
+
+    /// <summary>An operator who takes a machine for gone, wrongly as long as it may come back, and asks until it is off the list. One that is lost for good must come off it.</summary>
+    private void Forget(SimMachine machine)
+    {
+        _open++; // until its last word: whoever waits to ask again has not been answered
+        Device(machine.Name, DeviceCommandKind.Forget, () =>
+        {
+            if (machine.Lost ? cluster.Store.Read<SchedulerRecord>(SimGrains.Scheduler).Devices.Values.Any(d => d.Report.Machine == machine.Name) : _world.Chaos)
+            {
+                Later(() =>
+                {
+                    _open--;
+                    Forget(machine);
+                });
+            }
+            else
+            {
+                _open--;
+            }
+        });
     }
 
     private async void Ask<T>(string key, Func<SimActivation, Task<T>> method, Action<T> answered, bool interleaves = false)

@@ -1,33 +1,35 @@
 using System.Text.Json;
+using CramGrains.Silo.Hosting;
 
 namespace CramGrains.Silo.Worker;
 
-/// <summary>
-/// The operating system's word that one process at a time uses a device: an exclusive lock on a file, held for the worker's whole life and
-/// let go by the kernel when it dies, however it dies.
-/// </summary>
+/// <summary>The right to use a device, which one process at a time has: a file's lock, held by a worker, or by a command without a cluster, for as long as it computes.</summary>
 internal sealed class DeviceLock : IDisposable
 {
+    private const UnixFileMode Everybodys = (UnixFileMode)0b1_111_111_111, Readable = (UnixFileMode)0b110_100_100;
+
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
     private readonly FileStream? _file;
 
     private DeviceLock(FileStream? file) => _file = file;
 
     /// <summary>Waits for the lock and writes who holds it beside it; null when it stays taken. Jobs without a device hold nothing.</summary>
-    public static async Task<DeviceLock?> AcquireAsync(WorkerAssignment assignment, TimeSpan wait)
+    /// <param name="path">The lock; null for a job without a device.</param>
+    /// <param name="holder">Who asks.</param>
+    /// <param name="wait">For how long. Who only looks whether it is held (<see cref="IsHeld"/>) has it for a moment, so no wait at all would see devices in use that are not.</param>
+    public static async Task<DeviceLock?> AcquireAsync(string? path, DeviceHolder holder, TimeSpan wait)
     {
-        if (assignment.DeviceLockFile is not { } path)
+        if (path is null)
         {
             return new DeviceLock(null);
         }
 
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        MakeFolder(Path.GetDirectoryName(path)!);
         for (var started = TimeProvider.System.GetTimestamp(); ; await Task.Delay(RetryInterval))
         {
-            if (TryLock(path) is { } file)
+            if (FileLock.TryTake(path) is { } file)
             {
-                File.WriteAllBytes(path + ".json", JsonSerializer.SerializeToUtf8Bytes(
-                    new DeviceHolder(Environment.ProcessId, assignment.RunId, assignment.LeaseEpoch, assignment.WorkFolder), WorkerJson.Options));
+                Write(path, holder);
                 return new DeviceLock(file);
             }
 
@@ -41,25 +43,74 @@ internal sealed class DeviceLock : IDisposable
     /// <summary>Whether some process holds the lock now.</summary>
     public static bool IsHeld(string path)
     {
-        using var file = TryLock(path);
+        using var file = FileLock.TryTake(path);
         return file is null;
+    }
+
+    /// <summary>Who has written that it holds the lock; null when nobody has, or the last one was killed while it wrote.</summary>
+    public static DeviceHolder? Holder(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<DeviceHolder>(File.ReadAllBytes(path + ".json"), WorkerJson.Options);
+        }
+        catch (Exception problem) when (problem is IOException or JsonException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     /// <inheritdoc />
     public void Dispose() => _file?.Dispose();
 
-    private static FileStream? TryLock(string path)
+    private static void Write(string path, DeviceHolder holder)
     {
         try
         {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            Share(path, Readable);
+            File.WriteAllBytes(path + ".json", JsonSerializer.SerializeToUtf8Bytes(holder, WorkerJson.Options));
+            Share(path + ".json", Readable);
         }
-        catch (IOException) when (File.Exists(path)) // Locked by another process; a missing folder or a read-only disk is not caught.
+        catch (UnauthorizedAccessException)
         {
-            return null;
+            // Another user's: the lock counts, this only says whose it is.
+        }
+    }
+
+    private static void MakeFolder(string folder)
+    {
+        if (Directory.Exists(folder))
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(folder);
+        if (folder == HomeFolder.MachineLocks)
+        {
+            Share(folder, Everybodys);
+        }
+    }
+
+    /// <summary>Whatever this user's mask: a GPU is everybody's, and who may read its lock may take it.</summary>
+    private static void Share(string path, UnixFileMode mode)
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(path, mode);
         }
     }
 }
 
-/// <summary>Who holds a device, for people and for a restarted silo.</summary>
-internal sealed record DeviceHolder(int ProcessId, string RunId, long LeaseEpoch, string WorkFolder);
+/// <summary>Who holds a device, for people and for silos.</summary>
+/// <param name="ProcessId">The process.</param>
+/// <param name="RunId">What it does: the run of a worker, else the command.</param>
+/// <param name="LeaseEpoch">The epoch of a worker; 0 of a command.</param>
+/// <param name="WorkFolder">The work folder of a worker, which is in its home; empty of a command.</param>
+internal sealed record DeviceHolder(int ProcessId, string RunId, long LeaseEpoch, string WorkFolder)
+{
+    /// <summary>A worker.</summary>
+    public static DeviceHolder Of(WorkerAssignment assignment) => new(Environment.ProcessId, assignment.RunId, assignment.LeaseEpoch, assignment.WorkFolder);
+
+    /// <summary>A command without a cluster.</summary>
+    public static DeviceHolder OfCommand(string command) => new(Environment.ProcessId, command, 0, "");
+}

@@ -38,11 +38,6 @@ internal sealed class ProcessWorkerHost(WorkerCommandLine commandLine) : IWorker
         string file = Path.Combine(assignment.WorkFolder, "assignment.json");
         Directory.CreateDirectory(assignment.WorkFolder);
         Directory.CreateDirectory(Path.GetDirectoryName(assignment.SocketPath)!);
-        if (assignment.DeviceLockFile is { } deviceLock)
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(deviceLock)!);
-        }
-
         AtomicFile.WriteText(file, JsonSerializer.Serialize(assignment, WorkerJson.Options));
         ProcessStartInfo start = commandLine.For(file, LogFile(assignment));
         start.Environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"; // so that cuda:1 is the driver's GPU 1 also where GPUs differ

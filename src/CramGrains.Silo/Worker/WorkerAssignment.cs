@@ -35,6 +35,7 @@ internal enum WorkerJob
 /// <param name="GlueTask">Task in kebab case, for fine-tuning.</param>
 /// <param name="Seed">Seed of the fine-tuning.</param>
 /// <param name="LeaseSince">The machine's monotonic timestamp from which <paramref name="LeaseSeconds"/> count: it is the same in all processes since the machine started. Null for when the worker reads it.</param>
+/// <param name="CpuThreads">Threads of its computation on a CPU; null leaves them to libtorch, which takes every core.</param>
 internal sealed record WorkerAssignment(
     int Version,
     string RunId,
@@ -53,7 +54,8 @@ internal sealed record WorkerAssignment(
     string? GlueFolder,
     string? GlueTask,
     int Seed,
-    long? LeaseSince = null)
+    long? LeaseSince = null,
+    int? CpuThreads = null)
 {
     /// <summary>The version written by this build.</summary>
     public const int CurrentVersion = 1;

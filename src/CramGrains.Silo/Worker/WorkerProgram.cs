@@ -24,10 +24,10 @@ internal static class WorkerProgram
         var lease = new WorkerLease(assignment.LeaseEpoch, TimeSpan.FromSeconds(assignment.LeaseSeconds), TimeProvider.System, assignment.LeaseSince);
         var board = new WorkerBoard(assignment);
         using var orders = new WorkerOrders();
-        using var device = await DeviceLock.AcquireAsync(assignment, DeviceWait);
+        using var device = await DeviceLock.AcquireAsync(assignment.DeviceLockFile, DeviceHolder.Of(assignment), DeviceWait);
         if (device is null)
         {
-            return End(board, TerminationReason.WorkerFailed, $"{assignment.Device} is still held by another process ({assignment.DeviceLockFile}).");
+            return End(board, TerminationReason.WorkerFailed, $"{assignment.Device} is still held by {(DeviceLock.Holder(assignment.DeviceLockFile!) is { } other ? $"process {other.ProcessId} ({other.RunId})" : "another process")}; its lock is {assignment.DeviceLockFile}.");
         }
 
         if (lease.Remaining == TimeSpan.Zero)

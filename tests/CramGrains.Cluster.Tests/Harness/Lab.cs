@@ -7,6 +7,7 @@ using CramGrains.Silo.Scheduling;
 using CramGrains.Silo.Worker;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.TestingHost;
 
@@ -56,7 +57,7 @@ internal sealed class Lab : IAsyncDisposable
         {
             // A silo that is started later takes the place of the first: it is the same machine, back again.
             int number = Interlocked.Increment(ref started) - 1;
-            var options = new SiloOptions { Home = home, Machine = $"m{(number < machines ? number : 0)}", Devices = devices };
+            var options = new SiloOptions { Home = home, Machine = $"m{(number < machines ? number : 0)}", Devices = devices, LockFolder = Path.Combine(home, "devices") };
             silo.Services.AddSingleton(new SiloClock(clock));
             silo.Services.AddSingleton<IWorkerHost>(workers);
             if (gpus is not null)
@@ -104,6 +105,19 @@ internal sealed class Lab : IAsyncDisposable
         return last!;
     }
 
+    /// <summary>From here on pretraining goes on until the test ends it; everything else is done at once.</summary>
+    public void HoldPretraining() => Workers.Script = w =>
+    {
+        if (w.Assignment.Job == WorkerJob.Pretrain)
+        {
+            w.Run("at work");
+        }
+        else
+        {
+            w.Complete();
+        }
+    };
+
     public async Task<ScriptedWorker> WorkerAsync(WorkerJob job, int count = 1)
     {
         await UntilAsync(() => Task.FromResult(Workers.Workers.Count(w => w.Assignment.Job == job) >= count), () => $"worker {count} for {job} starts");
@@ -145,8 +159,15 @@ internal sealed class Lab : IAsyncDisposable
     public async Task RestartAsync()
     {
         await _cluster.StopSiloAsync(_cluster.Silos[0]);
-        await _cluster.StartAdditionalSiloAsync();
+        await StartAgainAsync();
     }
+
+    /// <summary>Stops the silo of a machine cleanly. Silos start side by side, so the first one need not be <c>m0</c>.</summary>
+    public Task StopAsync(string machine) => _cluster.StopSiloAsync(
+        _cluster.Silos.Single(silo => _cluster.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<IOptions<SiloOptions>>().Value.Machine == machine));
+
+    /// <summary>Starts a silo for machine <c>m0</c> again.</summary>
+    public Task StartAgainAsync() => _cluster.StartAdditionalSiloAsync();
 
     public async ValueTask DisposeAsync()
     {

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using CramGrains.Client;
 using CramGrains.Client.Connection;
@@ -87,7 +85,7 @@ internal sealed class Lab : IAsyncDisposable
         IReadOnlyList<string>? within = null)
     {
         // Ports that stay the same over restarts, as in a real lab: a silo that comes back replaces its former self in the membership table at once.
-        int[] ports = FreePorts(3);
+        int[] ports = FreePorts.Take(3);
         var silo = new Dictionary<string, object>(siloSettings ?? [])
         {
             ["Machine"] = machine, ["Devices"] = "cpu", ["SiloPort"] = ports[0], ["GatewayPort"] = ports[1], ["HttpPort"] = ports[2],
@@ -233,15 +231,6 @@ internal sealed class Lab : IAsyncDisposable
             await ReconnectAsync();
             return null;
         }
-    }
-
-    private static int[] FreePorts(int count)
-    {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
-        listeners.ForEach(listener => listener.Start());
-        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
-        listeners.ForEach(listener => listener.Dispose());
-        return ports;
     }
 
     public static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture) + " s";

@@ -30,7 +30,7 @@ public sealed class MachineFaultTests
         Assert.NotEqual(before.Device, after.Device);
         Assert.True(after.LeaseEpoch > before.LeaseEpoch);
         TestContext.Current.TestOutputHelper!.WriteLine($"it answers {Lab.Seconds(answered)} after that");
-        Assert.Equal(2, after.Attempts);
+        Assert.True(after.Attempts == 2, $"{after.Attempts} attempts:\n{string.Join("\n", after.Notices)}");
         Assert.Contains((await lab.UntilAsync(run, "says where it went on from", view => view.Notices.Count > 1)).Notices, notice => notice.StartsWith("Went on from step-", StringComparison.Ordinal));
         await lab.CancelAsync(run);
     }

@@ -26,7 +26,7 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public static async Task<RedisServer> StartAsync(string address = "127.0.0.1")
     {
-        var server = new RedisServer(address, FreePort());
+        var server = new RedisServer(address, FreePorts.Take(1)[0]);
         await server.RunAsync();
         return server;
     }
@@ -84,12 +84,5 @@ internal sealed class RedisServer : IAsyncDisposable
         await KillAsync();
         Directory.Delete(Folder, recursive: true);
         File.Delete(Path.Combine(Path.GetTempPath(), $"{Path.GetFileName(Folder)}.log"));
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -134,6 +134,20 @@ public sealed class StudySummaryTests
         Assert.DoesNotContain(mixed.Notes, note => note.StartsWith("modern ran at", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("2m", "2m", true)]
+    [InlineData("1Mtokens", "1Mtokens", false)]
+    [InlineData("0.1exaflop", "1Mtokens", false)]
+    public void Of_TwoSpeedsOrDevices_SpeaksOfWallClockOnlyWhereThatIsTheBudget(string first, string second, bool timed)
+    {
+        var cells = new[] { Results.Cell(new(StudyPart.Main, "plain", first, 0), 3), Results.Cell(new(StudyPart.Main, "plain", second, 1), 3, 2_000_000, device: "Another GPU") };
+        var notes = StudySummary.Of(Results.Definition with { Budgets = [first] }, cells, []).Notes;
+        Assert.Equal(timed ? 2 : 0, notes.Count(note => note.Contains("equal wall clock", StringComparison.Ordinal)));
+        Assert.Contains(notes, note => note.StartsWith($"Devices or engines differ, so {(timed ? "equal wall clock is not equal compute" : "tokens/s do not compare")}: ", StringComparison.Ordinal));
+        Assert.Contains(notes, note => note.StartsWith("plain ran at 100,000 to 200,000 tokens/s", StringComparison.Ordinal)
+            && note.EndsWith(timed ? "Run it again on a machine of its own." : "its losses do not depend on them.", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Markdown_Summary_ShowsEveryPart()
     {

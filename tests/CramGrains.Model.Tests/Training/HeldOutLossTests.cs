@@ -19,7 +19,7 @@ public sealed class HeldOutLossTests
         using var watched = new LabelEngine(engine, labels);
         var rows = new ArrayRows([.. Enumerable.Range(0, 6).Select(row => (int[])[2, .. Enumerable.Range(5 + row, 6), 3, .. Enumerable.Range(20 + row, 7), 3])]);
         var loss = new HeldOutLoss(rows, recipe);
-        Assert.True(double.IsFinite(loss.Measure(watched, new MaskedMicrobatch(3, 16, 48), TestContext.Current.CancellationToken)));
+        Assert.True(double.IsFinite(loss.Measure(watched, new MaskedMicrobatch(3, 16, 48), new PretrainingControl(), TestContext.Current.CancellationToken)!.Value));
         Assert.Equal(6 * MaskCount.PerRow(16, 0.15), labels.Count);
         Assert.DoesNotContain(labels, SpecialTokens.IsFrame);
     }
@@ -33,7 +33,7 @@ public sealed class HeldOutLossTests
         var labels = new List<int>();
         using var watched = new LabelEngine(engine, labels);
         var rows = new ArrayRows([.. Enumerable.Range(0, 6).Select(row => (int[])[2, .. Enumerable.Range(5 + row, 4), 3, .. new int[10]])]);
-        new HeldOutLoss(rows, recipe).Measure(watched, new MaskedMicrobatch(3, 16, 48), TestContext.Current.CancellationToken);
+        new HeldOutLoss(rows, recipe).Measure(watched, new MaskedMicrobatch(3, 16, 48), new PretrainingControl(), TestContext.Current.CancellationToken);
         Assert.Equal(6 * MaskCount.PerRow(16, 0.15), labels.Count);
         Assert.DoesNotContain(SpecialTokens.Pad, labels);
     }

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using CramGrains.Silo.Hosting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 
 namespace CramGrains.Silo.Tests.Hosting;
 
@@ -51,6 +53,24 @@ public sealed class StartupTests : IDisposable
         var port = ((IPEndPoint)other.LocalEndpoint).Port;
 
         Assert.Contains($"--http-port: port {port} is in use", Assert.Throws<StartupException>(() => Ports.Take(port, "--http-port")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Taken_PortThatWasFreeAMomentAgo_SaysToStartAgain()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        int port = ((IPEndPoint)other.LocalEndpoint).Port;
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+        await using WebApplication app = builder.Build();
+        Exception problem = await Assert.ThrowsAnyAsync<Exception>(() => app.StartAsync(TestContext.Current.CancellationToken));
+
+        string? message = Ports.Taken(problem)?.Message;
+
+        Assert.Contains($":{port}", message, StringComparison.Ordinal);
+        Assert.Contains("Start it again", message, StringComparison.Ordinal);
+        Assert.Null(Ports.Taken(new IOException("No space left on device")));
     }
 
     [Fact]

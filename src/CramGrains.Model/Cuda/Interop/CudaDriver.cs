@@ -13,6 +13,7 @@ internal sealed unsafe class CudaDriver
     private readonly delegate* unmanaged<int*, int, int> _deviceGet;
     private readonly delegate* unmanaged<int*, int, int, int> _deviceAttribute;
     private readonly delegate* unmanaged<byte*, int, int, int> _deviceName;
+    private readonly delegate* unmanaged<byte*, int, int> _deviceUuid; // null before CUDA 11.4
     private readonly delegate* unmanaged<nint*, int, int> _primaryRetain;
     private readonly delegate* unmanaged<nint, int> _setCurrent;
     private readonly delegate* unmanaged<nint*, byte*, int> _moduleLoad;
@@ -46,6 +47,7 @@ internal sealed unsafe class CudaDriver
         _deviceGet = (delegate* unmanaged<int*, int, int>)Export("cuDeviceGet");
         _deviceAttribute = (delegate* unmanaged<int*, int, int, int>)Export("cuDeviceGetAttribute");
         _deviceName = (delegate* unmanaged<byte*, int, int, int>)Export("cuDeviceGetName");
+        _deviceUuid = (delegate* unmanaged<byte*, int, int>)(NativeLibrary.TryGetExport(library, "cuDeviceGetUuid_v2", out nint uuid) ? uuid : 0);
         _primaryRetain = (delegate* unmanaged<nint*, int, int>)Export("cuDevicePrimaryCtxRetain");
         _setCurrent = (delegate* unmanaged<nint, int>)Export("cuCtxSetCurrent");
         _moduleLoad = (delegate* unmanaged<nint*, byte*, int>)Export("cuModuleLoadData");
@@ -125,6 +127,17 @@ internal sealed unsafe class CudaDriver
         byte* name = stackalloc byte[256];
         Check(_deviceName(name, 256, device), "cuDeviceGetName");
         return Marshal.PtrToStringUTF8((nint)name)!;
+    }
+
+    /// <summary>What <c>nvidia-smi -L</c> calls the GPU of this number here; null where the driver does not say.</summary>
+    public string? Uuid(int ordinal)
+    {
+        int d;
+        Span<byte> id = stackalloc byte[16];
+        fixed (byte* bytes = id)
+        {
+            return _deviceUuid != null && _deviceGet(&d, ordinal) == 0 && _deviceUuid(bytes, d) == 0 ? $"GPU-{new Guid(id, bigEndian: true)}" : null;
+        }
     }
 
     /// <summary>Loads a compiled module and returns its one kernel; much dynamic shared memory is asked for here.</summary>

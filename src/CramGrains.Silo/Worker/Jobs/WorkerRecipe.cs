@@ -16,7 +16,7 @@ internal static class WorkerRecipe
     /// <summary>Where this home keeps what the fast engine compiled, so that only the first of many workers compiles.</summary>
     public static string KernelCache(WorkerAssignment assignment) => Path.Combine(Path.GetDirectoryName(assignment.CorporaFolder)!, "kernels");
 
-    /// <summary>The device by its torch name; a GPU that libtorch cannot use is an error here, not a silent fall back to the CPU.</summary>
+    /// <summary>The device by its torch name, and the threads that a CPU has for this worker; a GPU that libtorch cannot use is an error here, not a silent fall back to the CPU.</summary>
     public static torch.Device Device(WorkerAssignment assignment)
     {
         Model.TorchRuntime.Load(Environment.GetEnvironmentVariable("CRAM_LIBTORCH"));
@@ -25,6 +25,11 @@ internal static class WorkerRecipe
         {
             throw new NotSupportedException(
                 $"{assignment.Device} was assigned, but this libtorch has no usable CUDA. Build with -p:CramCuda=true or set CRAM_LIBTORCH; `cram doctor` says more.");
+        }
+
+        if (assignment.CpuThreads is { } threads)
+        {
+            torch.set_num_threads(threads);
         }
 
         return device;

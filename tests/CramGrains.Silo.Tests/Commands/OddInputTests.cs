@@ -1,0 +1,56 @@
+using CramGrains.Silo.Commands;
+
+namespace CramGrains.Silo.Tests.Commands;
+
+/// <summary>What an unset variable of a shell, or a slip, makes of a command line: an error that names the option, and nothing done.</summary>
+[Collection(nameof(ConsoleCollection))]
+public sealed class OddInputTests(TrainedRun trained, MiniatureStudy study) : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("cram-odd-test-").FullName;
+
+    private string Corpus => Path.Combine(trained.Root, "corpora", trained.Pretraining.Json.GetProperty("corpus_digest").GetString()!);
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Study_EmptyOutput_IsRefusedAndLeavesTheWorkingFolderAlone()
+    {
+        var before = Directory.EnumerateFileSystemEntries(Environment.CurrentDirectory).Order().ToList();
+        var refused = MiniatureStudy.Call(study.Arguments(trained, ""));
+        Assert.Equal((2, "--out is empty. Name a folder; it is made where there is none.\n"), (refused.Code, refused.Error));
+        Assert.Equal(before, Directory.EnumerateFileSystemEntries(Environment.CurrentDirectory).Order());
+    }
+
+    [Fact]
+    public void Pretrain_EmptyOutputOrCorpus_IsRefusedByTheNameOfTheOption()
+    {
+        var output = trained.Pretrain("");
+        Assert.Equal((2, "--out is empty. Name a folder; it is made where there is none.\n"), (output.Code, output.Error));
+        var corpus = TrainedRun.Call(PretrainCommand.Run, "quickstart", "--out", Path.Combine(_folder, "out"), "--corpus", "", "--device", "cpu");
+        Assert.Equal((2, "--corpus is empty. Give a prepared corpus, text files or folders.\n"), (corpus.Code, corpus.Error));
+    }
+
+    [Theory]
+    [InlineData("data prepare quickstart --threads -5", "--threads must be 1 or more, got -5.")]
+    [InlineData("data sample CORPUS --rows 0", "--rows must be 1 or more, got 0.")]
+    [InlineData("data bench CORPUS text.txt --runs 0", "--runs must be 1 or more, got 0.")]
+    [InlineData("fill-mask RUN [MASK] --top 0", "--top must be 1 or more, got 0.")]
+    [InlineData("study study.json --tokens rows.u16 --held-out-rows 0", "--held-out-rows must be 1 or more, got 0.")]
+    public void Count_BelowOne_IsRefusedByTheNameOfTheOption(string line, string problem)
+    {
+        string[] words = [.. line.Split(' ').Select(word => word switch { "CORPUS" => Corpus, "RUN" => trained.Run, _ => word })];
+        Func<string[], int> command = words[0] switch { "data" => DataCommand.Run, "study" => StudyCommand.Run, _ => FillMaskCommand.Run };
+        var refused = TrainedRun.Call(command, words[1..]);
+        Assert.Equal(2, refused.Code);
+        Assert.StartsWith(problem + "\n", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Encode_EmptyText_HasNoRate()
+    {
+        string empty = Path.Combine(_folder, "empty.txt");
+        File.WriteAllText(empty, "");
+        var encoded = TrainedRun.Call(DataCommand.Run, "encode", Corpus, empty, Path.Combine(_folder, "ids"));
+        Assert.Equal((0, "0 tokens in 0.0 s of encoding, 0.0 MB/s on one core\n"), (encoded.Code, encoded.Output));
+    }
+}
