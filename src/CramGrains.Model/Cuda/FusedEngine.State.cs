@@ -67,8 +67,13 @@ public sealed partial class FusedEngine
         catch
         {
             // Buffers that do not fit: what there is of them must not stand in the way of a smaller microbatch.
+            if (engine is null)
+            {
+                stages.Dispose();
+            }
+
+            engine?.Dispose();
             engine = null;
-            stages.Dispose();
             throw;
         }
     }
