@@ -8,6 +8,9 @@ internal sealed class CudaDevice
 {
     private const int Oldest = 75;
 
+    /// <summary>GPUs that were opened, by ordinal: context, compiler and libraries stay for the life of the process.</summary>
+    private static readonly Dictionary<int, CudaDevice> Opened = [];
+
     private readonly nint _context;
 
     private CudaDevice(CudaDriver driver, Nvrtc compiler, CublasLt products, nint context, string name, int architecture, int multiprocessors, int sharedBytes)
@@ -17,6 +20,9 @@ internal sealed class CudaDevice
     }
 
     public CudaDriver Driver { get; }
+
+    /// <summary>libtorch's context of the GPU.</summary>
+    public nint Context => _context;
 
     /// <summary>Where launches and products go: 0, the legacy stream, except while a sequence of them is recorded.</summary>
     public nint Stream { get; set; }
@@ -41,8 +47,29 @@ internal sealed class CudaDevice
 
     public int Multiprocessors { get; }
 
-    /// <summary>Opens the GPU, or says in one sentence what is missing.</summary>
+    /// <summary>Opens the GPU, or says in one sentence what is missing. Each caller has a <see cref="Stream"/> of its own.</summary>
     public static CudaDevice? TryOpen(torch.Device device, out string? whyNot)
+    {
+        lock (Opened)
+        {
+            int ordinal = Math.Max(0, device.index);
+            whyNot = null;
+            if (device.type != DeviceType.CUDA || !Opened.TryGetValue(ordinal, out CudaDevice? open))
+            {
+                if (TryOpenFirst(device, out whyNot) is not { } first)
+                {
+                    return null;
+                }
+
+                Opened[ordinal] = open = first;
+            }
+
+            open.Enter();
+            return new(open.Driver, open.Compiler, open.Products, open._context, open.Name, open.Architecture, open.Multiprocessors, open.SharedBytes);
+        }
+    }
+
+    private static CudaDevice? TryOpenFirst(torch.Device device, out string? whyNot)
     {
         if (device.type != DeviceType.CUDA)
         {

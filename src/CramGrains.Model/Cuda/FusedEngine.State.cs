@@ -55,11 +55,27 @@ public sealed partial class FusedEngine
         // Held-out measurements mask 15 %, whatever the recipe does.
         double most = Math.Max(0.15, Math.Max(training.MaskFraction, training.MaskFractionEnd ?? 0));
         int masked = (int)Math.Min(tokens, ((long)Math.Ceiling(most * tokens) + 255) / 256 * 256);
-        engine = new FusedEngine(new CudaStages(shape, device, cuda, tokens, cacheFolder, float8: float8, half: half16), training, training.MicrobatchSize, masked, HeadChunk, maskedMultiple: 256);
-        using var scope = NewDisposeScope();
-        using var fresh = new CrammedBert(recipe.Architecture, vocabularySize, shape.Sequence, recipe.Seed);
-        engine.LoadWeights(fresh.named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter));
-        return true;
+        var stages = new CudaStages(shape, device, cuda, tokens, cacheFolder, float8: float8, half: half16);
+        try
+        {
+            engine = new FusedEngine(stages, training, training.MicrobatchSize, masked, HeadChunk, maskedMultiple: 256);
+            using var scope = NewDisposeScope();
+            using var fresh = new CrammedBert(recipe.Architecture, vocabularySize, shape.Sequence, recipe.Seed);
+            engine.LoadWeights(fresh.named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter));
+            return true;
+        }
+        catch
+        {
+            // Buffers that do not fit: what there is of them must not stand in the way of a smaller microbatch.
+            if (engine is null)
+            {
+                stages.Dispose();
+            }
+
+            engine?.Dispose();
+            engine = null;
+            throw;
+        }
     }
 
     /// <inheritdoc/>

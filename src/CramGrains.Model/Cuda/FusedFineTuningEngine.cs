@@ -94,7 +94,15 @@ internal sealed class FusedFineTuningEngine : IFineTuningEngine
 
         int rows = Math.Max(recipe.BatchSize, 64); // of an evaluation batch; more gains little and costs memory
         var stages = new CudaStages(shape!, device, cuda, rows * sequence, cacheFolder, recipe.HeadSize, task.Outputs);
-        return new FusedFineTuningEngine(stages, recipe, task, seed, rows, Tile);
+        try
+        {
+            return new FusedFineTuningEngine(stages, recipe, task, seed, rows, Tile);
+        }
+        catch
+        {
+            stages.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Takes weights over, by the names of <see cref="Weights"/>.</summary>

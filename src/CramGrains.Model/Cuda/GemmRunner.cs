@@ -89,10 +89,21 @@ internal sealed unsafe class GemmRunner : IDisposable
     {
         CublasLt.Problem problem = _device.Products.Describe(shape);
         CublasLt.Algorithm[] candidates = _device.Products.Algorithms(problem, Candidates, WorkspaceBytes);
-        return candidates.Length == 0 ? double.PositiveInfinity : Fastest(problem, shape, candidates).Milliseconds;
+        double least = candidates.Length == 0 ? double.PositiveInfinity : Fastest(problem, shape, candidates).Milliseconds;
+        _device.Products.Release(problem);
+        return least;
     }
 
-    public void Dispose() => _workspace.Dispose();
+    public void Dispose()
+    {
+        foreach (Plan plan in _plans.Values)
+        {
+            _device.Products.Release(plan.Problem);
+        }
+
+        _plans.Clear();
+        _workspace.Dispose();
+    }
 
     private (int Index, double Milliseconds) Fastest(CublasLt.Problem problem, GemmShape s, CublasLt.Algorithm[] candidates)
     {

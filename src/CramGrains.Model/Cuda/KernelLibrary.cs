@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
@@ -22,6 +23,9 @@ internal static class KernelLibrary
     private static readonly Lazy<IReadOnlyDictionary<string, string>> Headers = new(() =>
         SourceNames().Where(n => n.EndsWith(".cuh", StringComparison.Ordinal)).ToDictionary(n => n, Read));
 
+    /// <summary>Kernels in a context, by the hash of what shaped them: loaded once in the life of a process, however many engines use them.</summary>
+    private static readonly ConcurrentDictionary<(nint Context, string Build, int Shared), nint> Loaded = new();
+
     /// <summary>Names of all embedded sources, <c>adamw.cu</c> and <c>common.cuh</c> for example.</summary>
     public static IEnumerable<string> SourceNames() =>
         typeof(KernelLibrary).Assembly.GetManifestResourceNames().Where(n => n.StartsWith(Prefix, StringComparison.Ordinal)).Select(n => n[Prefix.Length..]);
@@ -34,13 +38,17 @@ internal static class KernelLibrary
     /// <param name="cacheFolder">Where machine code is kept; null keeps none.</param>
     public static IReadOnlyDictionary<string, CudaKernel> Load(CudaDevice device, IReadOnlyList<KernelRequest> requests, string? cacheFolder)
     {
-        byte[][] images = new byte[requests.Count][];
-        Parallel.For(0, requests.Count, i => images[i] = Image(device, requests[i], cacheFolder));
+        Build[] builds = [.. requests.Select(r => BuildOf(device, r))];
+        (nint Context, string Build, int Shared)[] keys = [.. requests.Select((r, i) => (device.Context, builds[i].Name, Math.Min(r.SharedBytes, device.SharedBytes)))];
+        byte[]?[] images = new byte[requests.Count][];
+        Parallel.For(0, requests.Count, i => images[i] = Loaded.ContainsKey(keys[i]) ? null : Image(device, requests[i], builds[i], cacheFolder));
         var kernels = new Dictionary<string, CudaKernel>();
         for (int i = 0; i < requests.Count; i++)
         {
             KernelRequest r = requests[i];
-            kernels.Add(r.Key, new CudaKernel(r.Name, device.Driver.LoadKernel(images[i], r.Name, Math.Min(r.SharedBytes, device.SharedBytes)), r.Threads, r.SharedBytes));
+            byte[]? image = images[i];
+            nint function = Loaded.GetOrAdd(keys[i], key => device.Driver.LoadKernel(image!, r.Name, key.Shared));
+            kernels.Add(r.Key, new CudaKernel(r.Name, function, r.Threads, r.SharedBytes));
         }
 
         return kernels;
@@ -54,7 +62,7 @@ internal static class KernelLibrary
         return reader.ReadToEnd();
     }
 
-    private static byte[] Image(CudaDevice device, KernelRequest request, string? cacheFolder)
+    private static Build BuildOf(CudaDevice device, KernelRequest request)
     {
         Nvrtc compiler = device.Compiler;
         string source = Read(request.Name + ".cu");
@@ -63,9 +71,12 @@ internal static class KernelLibrary
         bool known = compiler.Architectures.Contains(device.Architecture), ptx = !known || device.Pretends;
         string architecture = ptx ? $"compute_{(known ? device.Architecture : compiler.Architectures.Max())}" : $"sm_{device.Architecture}";
         List<string> options = [$"--gpu-architecture={architecture}", "--std=c++17", .. request.Macros.Select(m => $"-D{m.Name}={m.Value}")];
-        string? path = cacheFolder is null ? null : Path.Combine(cacheFolder, $"{request.Name}-{Hash(compiler.Version, source, options)}.{(ptx ? "ptx" : "cubin")}");
-        return Kept(path, () => compiler.Compile(request.Name + ".cu", source, Headers.Value, options, ptx));
+        return new($"{request.Name}-{Hash(compiler.Version, source, options)}.{(ptx ? "ptx" : "cubin")}", source, options, ptx);
     }
+
+    private static byte[] Image(CudaDevice device, KernelRequest request, Build build, string? cacheFolder) => Kept(
+        cacheFolder is null ? null : Path.Combine(cacheFolder, build.Name),
+        () => device.Compiler.Compile(request.Name + ".cu", build.Source, Headers.Value, build.Options, build.Ptx));
 
     /// <summary>Machine code from its file, or compiled and written there.</summary>
     /// <param name="path">The file; null keeps none.</param>
@@ -117,4 +128,7 @@ internal static class KernelLibrary
 
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..24];
     }
+
+    /// <summary>How a kernel is compiled; the name holds the hash of all of it.</summary>
+    private sealed record Build(string Name, string Source, List<string> Options, bool Ptx);
 }

@@ -12,6 +12,7 @@ internal sealed unsafe class CublasLt
     private readonly delegate* unmanaged<nint*, int, int, int> _descriptorCreate;
     private readonly delegate* unmanaged<nint, int, void*, nint, int> _descriptorSet;
     private readonly delegate* unmanaged<nint*, int, ulong, ulong, long, int> _layoutCreate;
+    private readonly delegate* unmanaged<nint, int> _descriptorDestroy, _layoutDestroy;
     private readonly delegate* unmanaged<nint*, int> _preferenceCreate;
     private readonly delegate* unmanaged<nint, int, void*, nint, int> _preferenceSet;
     private readonly delegate* unmanaged<nint, int> _preferenceDestroy;
@@ -25,6 +26,8 @@ internal sealed unsafe class CublasLt
         _descriptorCreate = (delegate* unmanaged<nint*, int, int, int>)Export("cublasLtMatmulDescCreate");
         _descriptorSet = (delegate* unmanaged<nint, int, void*, nint, int>)Export("cublasLtMatmulDescSetAttribute");
         _layoutCreate = (delegate* unmanaged<nint*, int, ulong, ulong, long, int>)Export("cublasLtMatrixLayoutCreate");
+        _descriptorDestroy = (delegate* unmanaged<nint, int>)Export("cublasLtMatmulDescDestroy");
+        _layoutDestroy = (delegate* unmanaged<nint, int>)Export("cublasLtMatrixLayoutDestroy");
         _preferenceCreate = (delegate* unmanaged<nint*, int>)Export("cublasLtMatmulPreferenceCreate");
         _preferenceSet = (delegate* unmanaged<nint, int, void*, nint, int>)Export("cublasLtMatmulPreferenceSetAttribute");
         _preferenceDestroy = (delegate* unmanaged<nint, int>)Export("cublasLtMatmulPreferenceDestroy");
@@ -51,7 +54,7 @@ internal sealed unsafe class CublasLt
         return new CublasLt(library);
     }
 
-    /// <summary>Describes a product of column-major matrices; kept for the life of the process, as plans are.</summary>
+    /// <summary>Describes a product of column-major matrices, until <see cref="Release"/>.</summary>
     public Problem Describe(GemmShape s)
     {
         nint descriptor;
@@ -70,6 +73,15 @@ internal sealed unsafe class CublasLt
             s.TransposeA ? Layout(s.TypeA, s.K, s.M) : Layout(s.TypeA, s.M, s.K),
             s.TransposeB ? Layout(s.TypeB, s.N, s.K) : Layout(s.TypeB, s.K, s.N),
             Layout(s.TypeC, s.M, s.N));
+    }
+
+    /// <summary>Frees a description; products that are under way do not read it any more.</summary>
+    public void Release(Problem problem)
+    {
+        _descriptorDestroy(problem.Descriptor);
+        _layoutDestroy(problem.A);
+        _layoutDestroy(problem.B);
+        _layoutDestroy(problem.C);
     }
 
     /// <summary>Device addresses of the two float32 scales of an FP8 product.</summary>
