@@ -85,7 +85,7 @@ internal static class StudyCommand
 
         runs.Find();
         glue?.Find();
-        bool complete = runs.Run(asked.IsSelected, stop);
+        bool complete = runs.Run(cell => asked.IsSelected(cell) || glue?.ChoosesFor(asked.IsSelected, cell) == true, stop);
         complete = complete && (glue?.Run(asked.IsSelected, stop) ?? true);
         var (table, json) = Report();
         Console.WriteLine(asked.Json ? json : table);

@@ -58,6 +58,11 @@ internal sealed class StudyGlueRuns(
         }
     }
 
+    /// <summary>Whether a selected model is fine-tuned with the setting that is still to be chosen on the model of this cell.</summary>
+    public bool ChoosesFor(Func<StudyCell, bool> selected, StudyCell cell) =>
+        cell == StudyPlan.ChoiceCell(study.Definition, cell.Variant) && StudyChoices.Setting(study.Definition, cell.Variant, Results).Best is null
+        && study.Cells.Any(other => other.Variant == cell.Variant && selected(other) && StudyPlan.IsFineTuned(study.Definition, other));
+
     /// <summary>Runs what the selected cells need and what is not done.</summary>
     /// <returns>Whether all of it is done.</returns>
     public bool Run(Func<StudyCell, bool> selected, StudyStop stop)

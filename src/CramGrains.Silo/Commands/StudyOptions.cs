@@ -47,7 +47,7 @@ internal sealed class StudyOptions
 
     public Option<string?> Glue { get; } = GlueCommand.GlueOption();
 
-    public Option<string[]> Only { get; } = new("--only") { Description = "Runs VARIANT[@BUDGET][#SEED] and the grid it rests on; @grid is every grid. May be repeated.", AllowMultipleArgumentsPerToken = true };
+    public Option<string[]> Only { get; } = new("--only") { Description = "Runs VARIANT[@BUDGET][#SEED] and what it rests on: its grid, and the model on which its GLUE setting is chosen; @grid is every grid. May be repeated.", AllowMultipleArgumentsPerToken = true };
 
     public Option<string[]> Budget { get; } = new("--budget") { Description = "Runs these budgets only, such as 2m; one that the study does not have is added.", AllowMultipleArgumentsPerToken = true };
 

@@ -150,6 +150,17 @@ public sealed class StudyCommandTests(TrainedRun trained, MiniatureStudy whole) 
     }
 
     [Fact]
+    public void Study_OnlyALaterSeedWithGlue_RunsTheModelThatChoosesItsSettingToo()
+    {
+        string output = Path.Combine(_folder, "later");
+        var outcome = Call([.. whole.Arguments(trained, output), "--seeds", "0", "1", "--only", "muon@4ktokens#1"]);
+        Assert.True(outcome.Code == 0, outcome.Error);
+        Assert.Equal(["muon@4ktokens#0", "muon@4ktokens#1"], Cells(output).Keys);
+        Assert.Equal(["0 True", "0 True", "1 False", "1 False"], Json(output).GetProperty("glue").EnumerateArray()
+            .Select(result => $"{result.GetProperty("cell").GetProperty("seed")} {result.GetProperty("choice")}").Order());
+    }
+
+    [Fact]
     public void Study_RowsExportedToATokenFile_TrainToTheSameLoss()
     {
         whole.Run(trained);
