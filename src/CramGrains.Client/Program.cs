@@ -56,6 +56,11 @@ catch (Exception problem) when (problem is Orleans.Runtime.OrleansException or T
     await Console.Error.WriteLineAsync($"error: The silo has stopped answering ({problem.Message}). What was asked may or may not have been recorded; ask again.");
     return ExitCodes.NoCluster;
 }
+catch (UnauthorizedAccessException problem) // the silo's own word on a token, in the words of TokenCheck
+{
+    await Console.Error.WriteLineAsync($"error: {problem.Message}");
+    return ExitCodes.NoCluster;
+}
 catch (OperationCanceledException)
 {
     return ExitCodes.Interrupted;
