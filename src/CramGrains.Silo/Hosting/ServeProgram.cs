@@ -80,6 +80,10 @@ internal static class ServeProgram
         {
             throw taken;
         }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            return; // told to stop before it was ready
+        }
 
         description.Write(home);
         try
