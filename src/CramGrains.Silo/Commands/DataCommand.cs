@@ -83,11 +83,22 @@ internal static class DataCommand
         var command = new Command("ls", "Lists the corpora of this machine.") { Corpora, Json };
         command.SetAction(parsed =>
         {
-            var manifests = Readable(parsed.GetRequiredValue(Corpora)).ToList();
+            string folder = parsed.GetRequiredValue(Corpora);
+            if (!Directory.Exists(folder) && parsed.GetResult(Corpora) is { Implicit: false })
+            {
+                throw new CorpusException($"--corpora {folder}: there is no such folder.");
+            }
+
+            var manifests = Readable(folder).ToList();
             if (parsed.GetValue(Json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(manifests, RecipeJson.Options));
                 return Done;
+            }
+
+            if (manifests.Count == 0)
+            {
+                Console.Error.WriteLine($"There is no corpus in {folder}.");
             }
 
             foreach (var manifest in manifests)
