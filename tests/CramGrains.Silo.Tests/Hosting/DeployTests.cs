@@ -34,6 +34,7 @@ public sealed partial class DeployTests
 
         Assert.Equal(("/var/lib/cramgrains", 9464), (serve.Silo.Home, serve.HttpPort));
         Assert.Equal(file == "cluster-member.json", serve.Cluster.IsMember);
+        Assert.Null(serve.Silo.LockFolder); // the machine's, where users who know nothing of these settings look too
     }
 
     /// <summary>Whoever installs both as they are has a silo that reaches its store.</summary>
