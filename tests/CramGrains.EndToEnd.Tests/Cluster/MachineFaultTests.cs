@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using CramGrains.EndToEnd.Tests.Harness;
 
 namespace CramGrains.EndToEnd.Tests.Cluster;
 
@@ -33,6 +34,21 @@ public sealed class MachineFaultTests
         Assert.True(after.Attempts == 2, $"{after.Attempts} attempts:\n{string.Join("\n", after.Notices)}");
         Assert.Contains((await lab.UntilAsync(run, "says where it went on from", view => view.Notices.Count > 1)).Notices, notice => notice.StartsWith("Went on from step-", StringComparison.Ordinal));
         await lab.CancelAsync(run);
+    }
+
+    [Fact]
+    public async Task Forget_MachineWhoseHomeIsGone_FreesItsName()
+    {
+        await using var lab = await Lab.StartAsync(machines: 2);
+        await lab["m2"].KillAsync();
+        await lab.ReconnectAsync();
+
+        CramProcess? told = null;
+        await Eventually.TrueAsync(async () => (told = await lab.CramAsync("forget", "m2")).ExitCode == 0, () => $"m2 is forgotten; it says: {told?.Output}{told?.Errors}", Lab.Patience);
+
+        var anew = lab.Add("m2", Path.Combine(lab.Folder, "reinstalled"));
+        await anew.StartAndWaitAsync();
+        await lab.DevicesAsync(2);
     }
 
     [Fact]
