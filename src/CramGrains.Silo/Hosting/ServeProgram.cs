@@ -47,7 +47,7 @@ internal static class ServeProgram
             string cluster = redis is null ? ClusterId(home) : serve.Cluster.Id;
             var description = new SiloDescription(
                 SiloDescription.CurrentVersion, Environment.ProcessId, serve.Silo.Machine, address.ToString(), gatewayPort, siloPort, httpPort,
-                cluster, redis is null ? ServiceId : cluster, DateTimeOffset.UtcNow, OperatingSystem.IsLinux() ? ProcessIdentity.Of(Environment.ProcessId)?.StartTicks : null);
+                cluster, redis is null ? ServiceId : cluster, DateTimeOffset.UtcNow, OperatingSystem.IsLinux() ? ProcessIdentity.Of(Environment.ProcessId)?.StartTicks : null, serve.Cluster.UsesTls);
             await using WebApplication app = Build(serve, home, redis, description);
             await ServeAsync(app, home, description);
             return 0;
