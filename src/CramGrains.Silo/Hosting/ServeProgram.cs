@@ -23,16 +23,16 @@ internal static class ServeProgram
         try
         {
             ServeArguments serve = ServeArguments.Parse(arguments);
-            if (serve.Log is { } log)
-            {
-                ProcessDetachment.Detach(log);
-            }
-
             DeviceDiscovery.Check(serve.Silo.Devices);
             IPAddress address = serve.Cluster.IsMember ? serve.Cluster.Address() : IPAddress.Loopback;
             ClusterMemberCheck.Check(serve.Cluster, address);
             var home = new HomeFolder(serve.Silo.Home, serve.Cluster.SharedFolder, serve.Silo.LockFolder);
             using HomeLock held = HomeLock.Take(home);
+            if (serve.Log is { } log)
+            {
+                ProcessDetachment.Detach(log); // now that its disk is known to take what it says
+            }
+
             await using IConnectionMultiplexer? redis = serve.Cluster.IsMember ? await ClusterHosting.ConnectAsync(serve.Cluster) : null;
             if (redis is not null)
             {
