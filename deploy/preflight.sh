@@ -14,10 +14,12 @@ done
 problems=0
 bad() { echo "preflight: $1" >&2; problems=$((problems + 1)); }
 note() { echo "preflight: $1"; }
-# A setting that is a string or a number, by its name in whatever case; the files are small and every name occurs once.
+# A setting that is a string or a number, by its name in whatever case; the files are small and every name occurs once. Lines of comment and null are none.
 setting() {
     given=$(env | sed -n "s/^cram__[a-z]*__$1=//Ip" | head -n 1)
-    [ -n "$given" ] || given=$(sed -n "s/.*\"$1\"[[:space:]]*:[[:space:]]*\"\{0,1\}\([^\",}]*\)\"\{0,1\}.*/\1/Ip" "$config" | head -n 1)
+    [ -n "$given" ] || given=$(sed -n "/^[[:space:]]*\/\//d; /\"$1\"[[:space:]]*:[[:space:]]*null/Id
+        s/.*\"$1\"[[:space:]]*:[[:space:]]*\"\([^\"]*\)\".*/\1/Ip; t
+        s/.*\"$1\"[[:space:]]*:[[:space:]]*\([^\",}[:space:]]*\).*/\1/Ip" "$config" | head -n 1)
     echo "$given"
 }
 
@@ -51,9 +53,17 @@ shared=$(setting SharedFolder)
 
 redis=$(setting Redis)
 if [ -n "$redis" ]; then
-    host=${redis%%,*}; port=${host##*:}; host=${host%:*}
     if command -v nc >/dev/null 2>&1; then
-        nc -z -w 5 "$host" "$port" || bad "Redis does not answer at $host:$port."
+        # HOST[:PORT][,HOST[:PORT]...][,option=value...]; one that answers is enough, and an IPv6 address stands in brackets.
+        answers=; asked=
+        for place in $(echo "$redis" | tr ',' ' '); do
+            case $place in *=*) continue ;; esac
+            port=6379; host=$place
+            case $place in *]:* | *:*[!]]) port=${place##*:}; host=${place%:*} ;; esac
+            host=${host#[}; host=${host%]}; asked="$asked $place"
+            nc -z -w 5 "$host" "$port" && answers=yes
+        done
+        [ -n "$answers" ] || bad "Redis does not answer at$asked."
     fi
 fi
 

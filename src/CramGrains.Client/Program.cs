@@ -46,19 +46,14 @@ try
 
     return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });
 }
-catch (CommandException problem)
+catch (Exception problem) when (Failures.Explain(problem) is { } failure)
 {
-    await Console.Error.WriteLineAsync($"error: {problem.Message}");
-    return problem.ExitCode;
-}
-catch (Exception problem) when (problem is Orleans.Runtime.OrleansException or TimeoutException)
-{
-    await Console.Error.WriteLineAsync($"error: The silo has stopped answering ({problem.Message}). What was asked may or may not have been recorded; ask again.");
-    return ExitCodes.NoCluster;
-}
-catch (OperationCanceledException)
-{
-    return ExitCodes.Interrupted;
+    if (failure.Message.Length > 0)
+    {
+        await Console.Error.WriteLineAsync($"error: {failure.Message}");
+    }
+
+    return failure.ExitCode;
 }
 
 static IEnumerable<string> CommandPath(ParseResult parsed) =>

@@ -84,6 +84,21 @@ public sealed class BadInputTests(RunningHome running) : IClassFixture<RunningHo
         Assert.Contains("in use by another silo", second.Expect(2).Errors, StringComparison.Ordinal);
     }
 
+    /// <summary>As on a full disk: what keeps the silo from starting keeps its log from saying why, too.</summary>
+    [Fact]
+    public async Task Up_HomeAndLogThatCannotBeWritten_SaysWhy()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no /dev/null.");
+        string home = Path.Combine(_home.Folder, "full");
+        Directory.CreateDirectory(Path.Combine(home, "logs"));
+        File.CreateSymbolicLink(Path.Combine(home, "logs", "silo.log"), "/dev/null");
+        Directory.CreateDirectory(Path.Combine(home, ".write-probe"));
+
+        var refused = (await CramProcess.RunAsync(TimeSpan.FromMinutes(4), "up", "--home", home)).Expect(2);
+
+        Assert.Contains($"home {home} is not writable", refused.Errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Runs_ClusterThatDoesNotAnswer_IsExitCodeThree()
     {

@@ -34,6 +34,12 @@ public sealed class SiloDescriptionTests : IDisposable
         Assert.Equal(alive, SiloDescription.TryRead(_home) is not null);
     }
 
+    [Theory]
+    [InlineData("192.0.2.11", false, "http://192.0.2.11:3/metrics")]
+    [InlineData("fd00::7", true, "https://[fd00::7]:3/metrics")]
+    public void Metrics_OfAMemberOfACluster_AreWhereItListens(string address, bool https, string expected) =>
+        Assert.Equal(expected, new SiloDescription(1, "m", address, 1, 3, "c", "s", default, Https: https).Metrics);
+
     private static long OwnTicks() => long.Parse(File.ReadAllText("/proc/self/stat").Split(") ")[^1].Split(' ')[19], System.Globalization.CultureInfo.InvariantCulture);
 
     private void Describe(DateTimeOffset startedAt, long? ticks) => File.WriteAllText(Path.Combine(_home, "silo.json"), $$"""

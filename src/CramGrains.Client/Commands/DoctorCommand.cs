@@ -74,7 +74,7 @@ internal static class DoctorCommand
     }
 
     private static Check Silo(string home) => SiloDescription.TryRead(home) is { } silo
-        ? new Check("silo", "ok", $"process {silo.Pid} serves {home}, metrics at http://127.0.0.1:{silo.HttpPort}/metrics")
+        ? new Check("silo", "ok", $"process {silo.Pid} serves {home}, metrics at {silo.Metrics}")
         : new Check("silo", "ok", $"none serves {home}; `cram up` starts one");
 
     /// <summary>What the silo's program finds: only it loads libtorch.</summary>

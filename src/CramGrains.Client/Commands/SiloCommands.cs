@@ -36,7 +36,7 @@ internal static class SiloCommands
             }
             else
             {
-                Console.Out.WriteLine($"{(running is null ? "Started" : "Already running")}: silo of {home}, process {silo.Pid}, metrics at http://127.0.0.1:{silo.HttpPort}/metrics");
+                Console.Out.WriteLine($"{(running is null ? "Started" : "Already running")}: silo of {home}, process {silo.Pid}, metrics at {silo.Metrics}");
             }
 
             return ExitCodes.Done;

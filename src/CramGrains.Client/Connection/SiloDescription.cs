@@ -1,14 +1,24 @@
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace CramGrains.Client.Connection;
 
 /// <summary>What a silo says of itself in <c>silo.json</c> of its home folder and at <c>/silo.json</c> of its HTTP port.</summary>
-/// <remarks>Its last value is when its process began, in clock ticks since the machine's start: a clock that is set after the silo began moves a time of day, and not these.</remarks>
+/// <remarks>Its start ticks are when its process began, in clock ticks since the machine's start: a clock that is set after the silo began moves a time of day, and not these.</remarks>
 internal sealed record SiloDescription(
-    int Pid, string Machine, string GatewayAddress, int GatewayPort, int HttpPort, string ClusterId, string ServiceId, DateTimeOffset StartedAt, long? StartTicks = null)
+    int Pid, string Machine, string GatewayAddress, int GatewayPort, int HttpPort, string ClusterId, string ServiceId, DateTimeOffset StartedAt, long? StartTicks = null,
+    bool Https = false)
 {
     private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    /// <summary>HOST:PORT of its HTTP, with brackets around an IPv6 address.</summary>
+    [JsonIgnore]
+    public string HttpAddress => GatewayAddress.Contains(':', StringComparison.Ordinal) ? $"[{GatewayAddress}]:{HttpPort}" : $"{GatewayAddress}:{HttpPort}";
+
+    /// <summary>Where Prometheus finds it.</summary>
+    [JsonIgnore]
+    public string Metrics => $"{(Https ? "https" : "http")}://{HttpAddress}/metrics";
 
     /// <summary>The silo that serves a home folder; null when none does, a file left behind by a killed one included.</summary>
     public static SiloDescription? TryRead(string home)

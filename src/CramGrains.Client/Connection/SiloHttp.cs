@@ -56,7 +56,7 @@ internal sealed class SiloHttp : IDisposable
         var alone = new ClusterMember(silo.Machine, silo.GatewayAddress, silo.GatewayPort, silo.HttpPort);
         try
         {
-            var members = await _client.GetFromJsonAsync<IReadOnlyList<ClusterMember>>(Url($"{silo.GatewayAddress}:{silo.HttpPort}", "members.json"), Options, cancellationToken);
+            var members = await _client.GetFromJsonAsync<IReadOnlyList<ClusterMember>>(Url(silo.HttpAddress, "members.json"), Options, cancellationToken);
             return members is { Count: > 0 } ? members : [alone];
         }
         catch (Exception problem) when (!cancellationToken.IsCancellationRequested && problem is HttpRequestException or TaskCanceledException or JsonException)

@@ -6,6 +6,8 @@ namespace CramGrains.Client.Connection;
 /// <summary>The silo's executable: found, never referenced, so that this process stays free of libtorch.</summary>
 internal static class SiloProgram
 {
+    private const string StartedBy = "CRAM_STARTED_BY"; // a verb that trains stops when the process of this number is gone, however it ended
+
     private static readonly string Name = OperatingSystem.IsWindows() ? "CramGrains.Silo.exe" : "CramGrains.Silo";
 
     /// <summary>Where the executable is.</summary>
@@ -33,7 +35,7 @@ internal static class SiloProgram
                 LocalSilo.Terminate(running.Id);
             }
         });
-        using (process = Start(new ProcessStartInfo(Find(), arguments)))
+        using (process = Start(new ProcessStartInfo(Find(), arguments) { Environment = { [StartedBy] = Environment.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture) } }))
         {
             await process.WaitForExitAsync();
             return process.ExitCode;

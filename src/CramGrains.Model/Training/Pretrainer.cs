@@ -164,7 +164,7 @@ public sealed partial class Pretrainer
 
         return new(
             heldOutLoss is not null ? PretrainingOutcome.Completed : PretrainingOutcome.Stopped, _optimizerSteps, _microbatchSteps, Budget.UsedTokens, Budget.UsedSeconds,
-            Budget.UsedExaflop, _heldOutInitial, heldOutLoss, _checkpointSteps == _optimizerSteps ? _checkpoint! : "", _engine.Weights().Values.Sum(weight => weight.numel()));
+            Budget.UsedExaflop, _heldOutInitial, heldOutLoss, _checkpointSteps == _optimizerSteps ? _checkpoint! : "", _engine.Weights().Values.Sum(weight => weight.numel()), completed);
     }
 
     /// <summary>One batch: its microbatches, then the optimizer. Progress is read after the batch, so the last step of a run has a learning rate near zero.</summary>

@@ -21,6 +21,7 @@ public enum PretrainingOutcome
 /// <param name="HeldOutLoss">Held-out loss at the end, nats; null when stopped before.</param>
 /// <param name="Checkpoint">Folder of the last checkpoint; empty where none was wanted.</param>
 /// <param name="Parameters">Trainable parameters.</param>
+/// <param name="BudgetIsUsedUp">True when no step is left to be made: of a stopped one, only the held-out loss is still to be measured.</param>
 public sealed record PretrainingResult(
     PretrainingOutcome Outcome,
     long OptimizerSteps,
@@ -31,7 +32,8 @@ public sealed record PretrainingResult(
     double? HeldOutLossInitial,
     double? HeldOutLoss,
     string Checkpoint,
-    long Parameters);
+    long Parameters,
+    bool BudgetIsUsedUp);
 
 /// <summary>The loss or the gradient norm became infinite or not a number. The weights are lost; the last checkpoint was written before it.</summary>
 /// <param name="step">Optimizer steps done.</param>

@@ -83,11 +83,17 @@ internal static class DataCommand
         var command = new Command("ls", "Lists the corpora of this machine.") { Corpora, Json };
         command.SetAction(parsed =>
         {
-            var manifests = Readable(parsed.GetRequiredValue(Corpora)).ToList();
+            string folder = parsed.GetRequiredValue(Corpora);
+            var manifests = CorpusListing.Of(folder, mustExist: parsed.GetResult(Corpora) is { Implicit: false });
             if (parsed.GetValue(Json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(manifests, RecipeJson.Options));
                 return Done;
+            }
+
+            if (manifests.Count == 0)
+            {
+                Console.Error.WriteLine($"There is no corpus in {folder}.");
             }
 
             foreach (var manifest in manifests)
@@ -229,31 +235,6 @@ internal static class DataCommand
             return Done;
         });
         return command;
-    }
-
-    /// <summary>The manifests of a folder of corpora; one that is damaged is named, and the others are read.</summary>
-    private static IEnumerable<CorpusManifest> Readable(string folder)
-    {
-        foreach (var path in Directory.Exists(folder) ? Directory.GetDirectories(folder).Order(StringComparer.Ordinal).ToArray() : [])
-        {
-            if (File.Exists(Path.Combine(path, CorpusManifest.FileName)) && Read(path) is { } manifest)
-            {
-                yield return manifest;
-            }
-        }
-
-        static CorpusManifest? Read(string path)
-        {
-            try
-            {
-                return CorpusManifest.Read(path);
-            }
-            catch (CorpusException problem)
-            {
-                Console.Error.WriteLine(problem.Message);
-                return null;
-            }
-        }
     }
 
     /// <summary>Refuses to take a folder for a corpus because it holds a manifest.json: web sites and checkpoints hold one too. A damaged corpus is known by its name.</summary>

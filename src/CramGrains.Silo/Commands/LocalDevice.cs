@@ -95,7 +95,7 @@ internal static class LocalDevice
         }
     }
 
-    /// <summary>Runs an action that is told of Ctrl-C and SIGTERM; a second one ends the process, unless it is the first that came twice.</summary>
+    /// <summary>Runs an action that is told of Ctrl-C, of SIGTERM, and of the end of the <c>cram</c> that started it; a second signal ends the process, unless it is the first that came twice.</summary>
     public static void UntilInterrupted(Action<CancellationToken> action)
     {
         using var stop = new CancellationTokenSource();
@@ -109,6 +109,7 @@ internal static class LocalDevice
 
         using var interrupt = System.Runtime.InteropServices.PosixSignalRegistration.Create(System.Runtime.InteropServices.PosixSignal.SIGINT, Ask);
         using var terminate = System.Runtime.InteropServices.PosixSignalRegistration.Create(System.Runtime.InteropServices.PosixSignal.SIGTERM, Ask);
+        using var starter = StarterWatch.Begin(Environment.GetEnvironmentVariable(StarterWatch.Variable), stop.Cancel);
         action(stop.Token);
     }
 }

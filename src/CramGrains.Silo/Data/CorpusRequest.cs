@@ -45,9 +45,16 @@ internal static class CorpusRequest
 
         if (glueFolder is not null && recipe.Decontamination != DecontaminationMode.Off && Directory.Exists(glueFolder))
         {
-            foreach (FileInfo file in new DirectoryInfo(glueFolder).EnumerateFiles("*.tsv", SearchOption.AllDirectories).OrderBy(f => f.FullName, StringComparer.Ordinal))
+            try
             {
-                Append(text, file);
+                foreach (FileInfo file in new DirectoryInfo(glueFolder).EnumerateFiles("*.tsv", SearchOption.AllDirectories).OrderBy(f => f.FullName, StringComparer.Ordinal))
+                {
+                    Append(text, file);
+                }
+            }
+            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+            {
+                problems.Add($"GLUE folder {glueFolder}: {problem.Message} Looked on {Environment.MachineName}. Let the silo's user read all of it.");
             }
         }
 
@@ -63,7 +70,7 @@ internal static class CorpusRequest
                 Append(text, new FileInfo(path));
             }
         }
-        catch (CorpusException problem)
+        catch (Exception problem) when (problem is CorpusException or IOException or UnauthorizedAccessException)
         {
             problems.Add($"{problem.Message} Looked on {Environment.MachineName}.");
         }

@@ -27,11 +27,12 @@ internal sealed record DoctorCheck(string Name, DoctorVerdict Status, string Det
 internal static class Doctor
 {
     private const double Gibibyte = 1L << 30;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     /// <summary>Prints one JSON object with all checks; 0 unless one is an error.</summary>
     public static int Run(TextWriter output)
     {
-        IReadOnlyList<DoctorCheck> checks = [Processor(), .. Torch(), Driver(), Clock()];
+        IReadOnlyList<DoctorCheck> checks = [Processor(), .. Torch(), Driver("nvidia-smi", Patience), Clock()];
         output.WriteLine(JsonSerializer.Serialize(new { checks }, WorkerJson.Options));
         return checks.Any(check => check.Status == DoctorVerdict.Error) ? 1 : 0;
     }
@@ -78,17 +79,24 @@ internal static class Doctor
                 "With an NVIDIA GPU: build with -p:CramCuda=true, or point CRAM_LIBTORCH at a Python install of torch with CUDA.");
     }
 
-    private static DoctorCheck Driver()
+    /// <summary>Asks the driver, which may hang, and then most of all somebody asks the doctor.</summary>
+    internal static DoctorCheck Driver(string program, TimeSpan patience)
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo("nvidia-smi", ["--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"])
+            using var process = Process.Start(new ProcessStartInfo(program, ["--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             })!;
-            var lines = process.StandardOutput.ReadToEnd().Trim();
-            process.WaitForExit();
+            Task<string> said = process.StandardOutput.ReadToEndAsync();
+            if (!process.WaitForExit(patience))
+            {
+                process.Kill(entireProcessTree: true);
+                return new DoctorCheck("driver", DoctorVerdict.Error, $"nvidia-smi has not answered for {patience.TotalSeconds:0.#} s: the driver hangs", "Look into the kernel's log (dmesg); a restart of the machine mends most of it.");
+            }
+
+            var lines = said.GetAwaiter().GetResult().Trim();
             return process.ExitCode == 0
                 ? new DoctorCheck("driver", DoctorVerdict.Ok, lines.ReplaceLineEndings("; "))
                 : new DoctorCheck("driver", DoctorVerdict.Warning, $"nvidia-smi ended with {process.ExitCode}: {lines}", "Check the NVIDIA driver.");

@@ -68,8 +68,8 @@ internal sealed class HomeFolder(string root, string? shared = null, string? loc
         return gpu ? GpuLock(locks, MachineGpus.OnMachine(place)) : Path.Combine(locks ?? Path.Combine(Root, "devices"), place + ".lock");
     }
 
-    /// <summary>Folder of the locks of this machine's GPUs, unless the settings name another.</summary>
-    public static string MachineLocks { get; } = Path.Combine(Path.GetTempPath(), "cramgrains-devices");
+    /// <summary>Folder of the locks of this machine's GPUs, unless the settings name another: one for all of its users and services, whatever <c>TMPDIR</c> each of them has.</summary>
+    public static string MachineLocks => Path.Combine(OperatingSystem.IsWindows() ? Path.GetTempPath() : "/tmp", "cramgrains-devices");
 
     /// <summary>The lock of a GPU by its name on the machine, such as <c>gpu0</c>.</summary>
     /// <param name="folder">Folder of the settings; null where they name none.</param>

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
+using System.Net;
 using CramGrains.Silo.Devices;
 using Orleans.Runtime.MembershipService.SiloMetadata;
 
@@ -20,8 +20,9 @@ internal static class MachineMetadata
         var metadata = new Dictionary<string, string> { [PinToMachineDirector.MachineKey] = silo.Machine };
         if (reachable is not null)
         {
-            metadata[GatewayKey] = string.Create(CultureInfo.InvariantCulture, $"{reachable.GatewayAddress}:{reachable.GatewayPort}");
-            metadata[HttpKey] = string.Create(CultureInfo.InvariantCulture, $"{reachable.GatewayAddress}:{reachable.HttpPort}");
+            var address = IPAddress.Parse(reachable.GatewayAddress);
+            metadata[GatewayKey] = new IPEndPoint(address, reachable.GatewayPort).ToString(); // with brackets around an IPv6 address, as URLs and Prometheus want it
+            metadata[HttpKey] = new IPEndPoint(address, reachable.HttpPort).ToString();
         }
 
         // One GPU of a machine is the rule; of several, the first stands for the machine and all are reported as devices.

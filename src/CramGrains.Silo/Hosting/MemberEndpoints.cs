@@ -20,10 +20,10 @@ internal static class MemberEndpoints
             WorkerJson.Options));
     }
 
-    /// <summary>HOST:PORT, where the host may be an IPv6 address with colons of its own.</summary>
+    /// <summary>HOST:PORT, where the host may be an IPv6 address with colons of its own, in brackets.</summary>
     private static (string Address, int Port) Split(string endpoint)
     {
         int colon = endpoint.LastIndexOf(':');
-        return (endpoint[..colon], int.Parse(endpoint[(colon + 1)..], System.Globalization.CultureInfo.InvariantCulture));
+        return (endpoint[..colon].Trim('[', ']'), int.Parse(endpoint[(colon + 1)..], System.Globalization.CultureInfo.InvariantCulture));
     }
 }

@@ -23,16 +23,16 @@ internal static class ServeProgram
         try
         {
             ServeArguments serve = ServeArguments.Parse(arguments);
-            if (serve.Log is { } log)
-            {
-                ProcessDetachment.Detach(log);
-            }
-
             DeviceDiscovery.Check(serve.Silo.Devices);
             IPAddress address = serve.Cluster.IsMember ? serve.Cluster.Address() : IPAddress.Loopback;
             ClusterMemberCheck.Check(serve.Cluster, address);
             var home = new HomeFolder(serve.Silo.Home, serve.Cluster.SharedFolder, serve.Silo.LockFolder);
             using HomeLock held = HomeLock.Take(home);
+            if (serve.Log is { } log)
+            {
+                ProcessDetachment.Detach(log); // now that its disk is known to take what it says
+            }
+
             await using IConnectionMultiplexer? redis = serve.Cluster.IsMember ? await ClusterHosting.ConnectAsync(serve.Cluster) : null;
             if (redis is not null)
             {
@@ -47,7 +47,7 @@ internal static class ServeProgram
             string cluster = redis is null ? ClusterId(home) : serve.Cluster.Id;
             var description = new SiloDescription(
                 SiloDescription.CurrentVersion, Environment.ProcessId, serve.Silo.Machine, address.ToString(), gatewayPort, siloPort, httpPort,
-                cluster, redis is null ? ServiceId : cluster, DateTimeOffset.UtcNow, OperatingSystem.IsLinux() ? ProcessIdentity.Of(Environment.ProcessId)?.StartTicks : null);
+                cluster, redis is null ? ServiceId : cluster, DateTimeOffset.UtcNow, OperatingSystem.IsLinux() ? ProcessIdentity.Of(Environment.ProcessId)?.StartTicks : null, serve.Cluster.UsesTls);
             await using WebApplication app = Build(serve, home, redis, description);
             await ServeAsync(app, home, description);
             return 0;
@@ -79,6 +79,10 @@ internal static class ServeProgram
         catch (Exception problem) when (Ports.Taken(problem) is { } taken)
         {
             throw taken;
+        }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            return; // told to stop before it was ready
         }
 
         description.Write(home);

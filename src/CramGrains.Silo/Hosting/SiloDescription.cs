@@ -4,7 +4,7 @@ using CramGrains.Silo.Worker;
 namespace CramGrains.Silo.Hosting;
 
 /// <summary>The file <c>silo.json</c> in a home folder: how to reach the silo that serves it. Present only while that silo is ready.</summary>
-/// <remarks>Its last value is when its process began, in clock ticks since the machine's start, which no step of the wall clock moves; null where the operating system does not say.</remarks>
+/// <remarks>Its start ticks are when its process began, in clock ticks since the machine's start, which no step of the wall clock moves; null where the operating system does not say.</remarks>
 internal sealed record SiloDescription(
     int Version,
     int Pid,
@@ -16,7 +16,8 @@ internal sealed record SiloDescription(
     string ClusterId,
     string ServiceId,
     DateTimeOffset StartedAt,
-    long? StartTicks = null)
+    long? StartTicks = null,
+    bool Https = false)
 {
     public const int CurrentVersion = 1;
 

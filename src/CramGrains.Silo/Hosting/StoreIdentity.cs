@@ -44,15 +44,27 @@ internal sealed class StoreIdentity(IConnectionMultiplexer redis, string cluster
                 $"{loss} Bring its data back (its append-only file or a snapshot). To begin anew and give up every run it knew, delete {home.StoreFile} on every machine.");
         }
 
-        await database.HashSetAsync(MachinesKey, machine, remembered.Home, When.NotExists);
+        await ClaimAsync(machine);
         string? holder = await database.HashGetAsync(MachinesKey, machine);
         if (holder != remembered.Home)
         {
             throw new StartupException(
                 $"cram:silo:Machine: the name '{machine}' belongs to another home of cluster '{cluster}'. Give another with --machine NAME; " +
-                $"if that home is gone for good, free its name: redis-cli hdel {MachinesKey} {machine}");
+                $"if that home is gone for good, free its name: cram forget {machine}, or redis-cli hdel {MachinesKey} {machine} where nobody knows of that machine any more.");
         }
     }
+
+    /// <summary>Keeps this home's claim to its machine's name, should somebody have freed it while its silo was away and coming back.</summary>
+    public async Task ClaimAsync(string machine)
+    {
+        if (TryRead() is { } remembered)
+        {
+            await redis.GetDatabase().HashSetAsync(MachinesKey, machine, remembered.Home, When.NotExists);
+        }
+    }
+
+    /// <summary>Lets any home take the name of a machine that has been forgotten.</summary>
+    public Task FreeAsync(string machine) => redis.GetDatabase().HashDeleteAsync(MachinesKey, machine);
 
     /// <summary>What is wrong with the store; null when it is the one that this home remembers. A store that does not answer is not wrong.</summary>
     public async Task<string?> FindLossAsync()

@@ -3,7 +3,7 @@ using StackExchange.Redis;
 namespace CramGrains.Silo.Hosting;
 
 /// <summary>Ends the silo when its store has come back without its data. Workers train on, checkpoint when their lease runs out, and wait for a store that remembers them.</summary>
-internal sealed partial class StoreWatch(StoreIdentity store, ILogger<StoreWatch> logger) : BackgroundService
+internal sealed partial class StoreWatch(StoreIdentity store, Microsoft.Extensions.Options.IOptions<SiloOptions> silo, ILogger<StoreWatch> logger) : BackgroundService
 {
     /// <summary>Exit code of a silo that has lost its store.</summary>
     public const int ExitCode = 4;
@@ -23,6 +23,8 @@ internal sealed partial class StoreWatch(StoreIdentity store, ILogger<StoreWatch
                     // At once: a stop in good order would write what this silo has in memory into a store that knows nothing of it.
                     Environment.Exit(ExitCode);
                 }
+
+                await store.ClaimAsync(silo.Value.Machine);
             }
             catch (Exception problem) when (problem is RedisException or TimeoutException)
             {

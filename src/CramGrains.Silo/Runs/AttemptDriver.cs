@@ -212,8 +212,8 @@ internal sealed class AttemptDriver(
             return new AttemptEnded(reason, message, status);
         }
 
-        // What its user asked for is no loss of the device.
-        if (item.Policy?.Requeue == RequeuePolicy.Never && reason is not (TerminationReason.Paused or TerminationReason.Requeued))
+        // What its user asked for is no loss of the device, and a measurement that is still to be made is no training that moves.
+        if (item.Policy?.Requeue == RequeuePolicy.Never && reason is not (TerminationReason.Paused or TerminationReason.Requeued) && status?.Result is not { BudgetIsUsedUp: true })
         {
             return new AttemptEnded(reason, $"{message}; its requeue policy is never", status);
         }

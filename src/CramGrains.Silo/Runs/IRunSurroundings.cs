@@ -48,6 +48,9 @@ internal interface IRunSurroundings
     /// <summary>Tells watchers; a milestone is kept for those that come later.</summary>
     void Publish(bool milestone);
 
+    /// <summary>The run has ended, and that is durable; told once for each end.</summary>
+    void CountEnd(TerminationReason reason);
+
     /// <summary>A score of a fine-tuning.</summary>
     void PublishScore(GlueScore score);
 }

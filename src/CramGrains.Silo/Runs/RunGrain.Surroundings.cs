@@ -41,6 +41,8 @@ internal sealed partial class RunGrain
 
     void IRunSurroundings.Note(string text) => _logs.Write(RunId, _clock.UtcNow, text);
 
+    void IRunSurroundings.CountEnd(TerminationReason reason) => _metrics.RunEnded(reason);
+
     void IRunSurroundings.PublishScore(GlueScore score) => _metrics.PublishScore(RunId, score);
 
     void IRunSurroundings.Publish(bool milestone)

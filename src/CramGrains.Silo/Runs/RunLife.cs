@@ -210,6 +210,11 @@ internal sealed partial class RunLife(RunRecord state, IRunSurroundings world, R
         _waitsSince = null;
         await world.SaveAsync();
         _asStored = null;
+        if (next.IsFinal())
+        {
+            world.CountEnd(reason);
+        }
+
         Announce(message);
         return true;
     }

@@ -101,6 +101,12 @@ internal sealed partial class SchedulerGrain(
         CommandOutcome outcome = await _desk.CommandDevicesAsync(command);
         LogCommand(logger, command.User, command.Kind, command.Target, outcome.Message);
         PublishQueue();
+        if (command.Kind == DeviceCommandKind.Forget && outcome.Accepted && State.Devices.Values.All(d => d.Report.Machine != command.Target)
+            && ServiceProvider.GetService<StoreIdentity>() is { } names)
+        {
+            await names.FreeAsync(command.Target); // should this fail, the same command comes again
+        }
+
         return outcome;
     }
 

@@ -99,6 +99,10 @@ internal sealed class SimRun(SimCluster cluster, SimMachine machine, string key)
         Cluster.World.Require(_state.State != RunState.Waiting || _state.Message.Length > 0, () => $"{RunId} waits and does not say why");
     }
 
+    void IRunSurroundings.CountEnd(TerminationReason reason)
+    {
+    }
+
     void IRunSurroundings.PublishScore(GlueScore score)
     {
     }

@@ -13,13 +13,16 @@ internal sealed class CramMetrics : IDisposable
 {
     public const string MeterName = "CramGrains";
 
-    /// <summary>What is counted from 0 on: a counter that appears with its first count has not increased, as Prometheus sees it, and no alert would come.</summary>
+    /// <summary>What is refused. Counted from 0 on, as ends are: a counter that appears with its first count has not increased, as Prometheus sees it, and no alert would come.</summary>
     private static readonly string[] Refused = ["token", "release", "artefact", "budget"];
 
     private readonly Meter _meter;
     private readonly ConcurrentDictionary<string, RunView> _runs = new();
     private readonly ConcurrentDictionary<(string Run, string Task, string Metric, int Seed), double> _scores = new();
     private readonly ConcurrentDictionary<string, long> _rejections = new(Refused.Select(what => KeyValuePair.Create(what, 0L)));
+    private readonly ConcurrentDictionary<TerminationReason, long> _ended =
+        new(Enum.GetValues<TerminationReason>().Where(reason => reason != TerminationReason.None).Select(reason => KeyValuePair.Create(reason, 0L)));
+
     private readonly Counter<long> _xids;
     private volatile IReadOnlyList<(DeviceReport Report, GpuReading Gpu)> _gpus = [];
     private volatile int _waiting;
@@ -31,6 +34,9 @@ internal sealed class CramMetrics : IDisposable
         _meter.CreateObservableCounter(
             "cram_fence_rejections", () => _rejections.Select(r => new Measurement<long>(r.Value, new KeyValuePair<string, object?>("what", r.Key))).ToList(),
             description: "Writes refused because their lease epoch was stale, and calls without the token.");
+        _meter.CreateObservableCounter(
+            "cram_runs_ended", () => _ended.Select(r => new Measurement<long>(r.Value, new KeyValuePair<string, object?>("reason", Words.Of(r.Key)))).ToList(),
+            description: "Runs that have ended on this silo since it started, by reason.");
         _xids = _meter.CreateCounter<long>("cram_gpu_xid", description: "Xid errors that the driver has reported.");
         GpuGauge("cram_gpu_utilization_ratio", "Share of the last sample in which a kernel ran.", (_, g) => g.UtilizationFraction);
         GpuGauge("cram_gpu_memory_used_bytes", "Memory in use by anybody.", (_, g) => g.MemoryUsedBytes);
@@ -62,6 +68,9 @@ internal sealed class CramMetrics : IDisposable
     public void PublishRun(RunView view) => _runs[view.RunId] = view;
 
     public void PublishScore(string runId, GlueScore score) => _scores[(runId, score.Task, score.Metric, score.Seed)] = score.Value;
+
+    /// <summary>Counts a run that has ended; once for each end.</summary>
+    public void RunEnded(TerminationReason reason) => _ended.AddOrUpdate(reason, 1, (_, count) => count + 1);
 
     /// <summary>Ends the series of a run.</summary>
     public void RemoveRun(string runId)

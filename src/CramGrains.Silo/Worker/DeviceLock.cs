@@ -6,7 +6,7 @@ namespace CramGrains.Silo.Worker;
 /// <summary>The right to use a device, which one process at a time has: a file's lock, held by a worker, or by a command without a cluster, for as long as it computes.</summary>
 internal sealed class DeviceLock : IDisposable
 {
-    private const UnixFileMode Everybodys = (UnixFileMode)0b1_111_111_111, Readable = (UnixFileMode)0b110_100_100;
+    private const UnixFileMode Everybodys = (UnixFileMode)0b1_111_111_111, Readable = (UnixFileMode)0b110_100_100, Writable = (UnixFileMode)0b110_110_110;
 
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
     private readonly FileStream? _file;
@@ -65,15 +65,21 @@ internal sealed class DeviceLock : IDisposable
 
     private static void Write(string path, DeviceHolder holder)
     {
+        Share(path, Readable);
+        string name = path + ".json";
         try
         {
-            Share(path, Readable);
-            File.WriteAllBytes(path + ".json", JsonSerializer.SerializeToUtf8Bytes(holder, WorkerJson.Options));
-            Share(path + ".json", Readable);
+            // Over what is there: in a folder of everybody's, systems let nobody but its maker make a file anew.
+            using (var file = new FileStream(name, File.Exists(name) ? FileMode.Truncate : FileMode.Create, FileAccess.Write, FileShare.ReadWrite))
+            {
+                JsonSerializer.Serialize(file, holder, WorkerJson.Options);
+            }
+
+            Share(name, Writable);
         }
-        catch (UnauthorizedAccessException)
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            // Another user's: the lock counts, this only says whose it is.
+            // The lock counts; this only says whose it is.
         }
     }
 
@@ -91,12 +97,19 @@ internal sealed class DeviceLock : IDisposable
         }
     }
 
-    /// <summary>Whatever this user's mask: a GPU is everybody's, and who may read its lock may take it.</summary>
+    /// <summary>Whatever this user's mask: a GPU is everybody's, who may read its lock may take it, and whoever has it writes so.</summary>
     private static void Share(string path, UnixFileMode mode)
     {
-        if (!OperatingSystem.IsWindows())
+        try
         {
-            File.SetUnixFileMode(path, mode);
+            if (!OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(path, mode);
+            }
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // Another user's, who has done so.
         }
     }
 }

@@ -24,7 +24,17 @@ internal static class WorkerProgram
         var lease = new WorkerLease(assignment.LeaseEpoch, TimeSpan.FromSeconds(assignment.LeaseSeconds), TimeProvider.System, assignment.LeaseSince);
         var board = new WorkerBoard(assignment);
         using var orders = new WorkerOrders();
-        using var device = await DeviceLock.AcquireAsync(assignment.DeviceLockFile, DeviceHolder.Of(assignment), DeviceWait);
+        DeviceLock? taken;
+        try
+        {
+            taken = await DeviceLock.AcquireAsync(assignment.DeviceLockFile, DeviceHolder.Of(assignment), DeviceWait);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            return End(board, TerminationReason.WorkerFailed, $"{assignment.Device} cannot be locked: {problem.Message} Let this user write in {Path.GetDirectoryName(assignment.DeviceLockFile)}, or name another folder with cram:silo:LockFolder.");
+        }
+
+        using var device = taken;
         if (device is null)
         {
             return End(board, TerminationReason.WorkerFailed, $"{assignment.Device} is still held by {(DeviceLock.Holder(assignment.DeviceLockFile!) is { } other ? $"process {other.ProcessId} ({other.RunId})" : "another process")}; its lock is {assignment.DeviceLockFile}.");

@@ -56,6 +56,7 @@ internal sealed record WorkerStatus(
 /// <param name="CorpusDigest">Content address of the corpus that was made or found.</param>
 /// <param name="ExaflopUsed">Model operations done by the run, in 1e18.</param>
 /// <param name="PeakTeraflops">Peak of the device; null where it is not known.</param>
+/// <param name="BudgetIsUsedUp">True when training is done: of a pretraining that was stopped then, only the held-out loss is still to be measured.</param>
 [GenerateSerializer, Immutable, Alias("cram.WorkerResult")]
 internal sealed record WorkerResult(
     [property: Id(0)] long? CorpusTokens = null,
@@ -71,7 +72,8 @@ internal sealed record WorkerResult(
     [property: Id(10)] double? ExamplesPerSecond = null,
     [property: Id(11)] string? CorpusDigest = null,
     [property: Id(12)] double? ExaflopUsed = null,
-    [property: Id(13)] double? PeakTeraflops = null);
+    [property: Id(13)] double? PeakTeraflops = null,
+    [property: Id(14)] bool BudgetIsUsedUp = false);
 
 /// <summary>Body of <c>POST /lease</c>, <c>POST /checkpoint</c> and <c>POST /stop</c>; a stale epoch is answered with 409 and changes nothing.</summary>
 /// <param name="LeaseEpoch">Epoch of the sender's lease.</param>

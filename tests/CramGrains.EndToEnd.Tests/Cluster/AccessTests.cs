@@ -52,6 +52,22 @@ public sealed class AccessTests
     }
 
     [Fact]
+    public async Task Cluster_OfIPv6Addresses_IsReachedAndToldAboutAsOne()
+    {
+        Assert.SkipUnless(System.Net.Sockets.Socket.OSSupportsIPv6, "This machine has no IPv6.");
+        await using var lab = await Lab.StartAsync(machines: 0);
+        var silo = lab.Add("m1", clusterSettings: new() { ["AdvertisedAddress"] = "::1" });
+        await silo.StartAndWaitAsync();
+        string address = $"[::1]:{silo.Description!.HttpPort}";
+
+        (await CramProcess.RunAsync(Lab.Patience, "devices", "--home", silo.Home)).Expect(0);
+        (await CramProcess.RunAsync(Lab.Patience, "devices", "--cluster", address)).Expect(0);
+        Assert.Contains($"metrics at http://{address}/metrics", (await CramProcess.RunAsync(Lab.Patience, "up", "--home", silo.Home)).Expect(0).Output, StringComparison.Ordinal);
+        using var http = new HttpClient();
+        Assert.Contains($"\"targets\":[\"{address}\"]", await http.GetStringAsync(new Uri($"http://{address}/sd"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Silo_OffLoopbackWithoutCertificates_DoesNotStart()
     {
         await using var lab = await Lab.StartAsync(machines: 0);

@@ -25,7 +25,7 @@ internal sealed class SiloProcess(string machine, string home, string settings, 
     /// <summary>What it says of itself; null while it is not ready.</summary>
     public SiloDescription? Description => SiloDescription.TryRead(Home);
 
-    public string HttpAddress => Description is { } silo ? $"{silo.GatewayAddress}:{silo.HttpPort}" : throw new InvalidOperationException($"{Machine} is not up");
+    public string HttpAddress => Description is { } silo ? silo.HttpAddress : throw new InvalidOperationException($"{Machine} is not up");
 
     /// <summary>Starts it without waiting.</summary>
     public void Start()

@@ -50,15 +50,20 @@ internal sealed class Home : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await CramAsync("down", "--now");
+        KillAllOf(Folder);
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    /// <summary>Kills what still lives of all that was started with a folder on its command line.</summary>
+    public static void KillAllOf(string folder)
+    {
         foreach (var process in Directory.GetDirectories("/proc").Select(Path.GetFileName).Where(name => int.TryParse(name, out _)).Select(name => int.Parse(name!, null)))
         {
-            if (CommandLine(process).Contains(Folder, StringComparison.Ordinal))
+            if (CommandLine(process).Contains(folder, StringComparison.Ordinal))
             {
                 Process.GetProcessById(process).Kill();
             }
         }
-
-        Directory.Delete(Folder, recursive: true);
     }
 
     private int Described(string property)

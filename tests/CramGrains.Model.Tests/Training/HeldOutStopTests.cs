@@ -31,7 +31,7 @@ public sealed class HeldOutStopTests : IDisposable
         counted!.OnEvaluate = calls => Stop(before, calls == measurement * MicrobatchesOfAMeasurement + 1);
         var stopped = before.Run();
 
-        Assert.Equal((PretrainingOutcome.Stopped, (long)steps), (stopped.Outcome, stopped.OptimizerSteps));
+        Assert.Equal((PretrainingOutcome.Stopped, (long)steps, measurement == 2), (stopped.Outcome, stopped.OptimizerSteps, stopped.BudgetIsUsedUp));
         Assert.Equal(measurement * MicrobatchesOfAMeasurement + 1, counted.Evaluations);
         Assert.Equal(steps, Assert.Single(before.Events.OfType<CheckpointWritten>()).OptimizerSteps);
         Assert.Equal(measurement == 0, (double?)stopped.HeldOutLossInitial is null);

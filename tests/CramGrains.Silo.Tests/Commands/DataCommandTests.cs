@@ -77,4 +77,17 @@ public sealed class DataCommandTests(TrainedRun trained) : IDisposable
         Assert.Contains("vocabulary     70", listed.Output, StringComparison.Ordinal);
         Assert.Contains(torn, listed.Error, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void List_NothingThere_SaysSo()
+    {
+        string absent = Path.Combine(_folder, "absent");
+        var refused = TrainedRun.Call(DataCommand.Run, "ls", "--json", "--corpora", absent);
+        Assert.Equal(2, refused.Code);
+        Assert.Contains($"--corpora {absent}: there is no such folder", refused.Error, StringComparison.Ordinal);
+
+        var empty = TrainedRun.Call(DataCommand.Run, "ls", "--corpora", _folder);
+        Assert.Equal((0, ""), (empty.Code, empty.Output));
+        Assert.Contains($"no corpus in {_folder}", empty.Error, StringComparison.Ordinal);
+    }
 }

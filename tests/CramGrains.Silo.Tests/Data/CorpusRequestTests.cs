@@ -41,6 +41,27 @@ public sealed class CorpusRequestTests : IDisposable
     public void Name_SourceThatIsNotHere_SaysSo(string path, string problem) =>
         Assert.Contains(problem, Assert.Single(CorpusRequest.Name(Recipe(new(CorpusSourceKind.Parquet, path))).Problems));
 
+    /// <summary>A submit must be told, not end in an exception that nobody expects.</summary>
+    [Fact]
+    public void Name_FilesWhoseNamesAreNotUtf8_AreProblems()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only there a name is any bytes.");
+        Shell(": > \"$(printf 'caf\\351.txt')\" && : > \"$(printf 'caf\\351.tsv')\"");
+
+        IReadOnlyList<string> problems = CorpusRequest.Name(Recipe(new(CorpusSourceKind.Text, _folder)), _folder).Problems;
+        Shell("rm caf*"); // .NET cannot
+
+        Assert.Equal(2, problems.Count);
+        Assert.Contains("caf\uFFFD.txt' is listed in its folder and cannot be opened", problems[0], StringComparison.Ordinal);
+        Assert.StartsWith($"GLUE folder {_folder}: Could not find file", problems[1], StringComparison.Ordinal);
+    }
+
+    private void Shell(string command)
+    {
+        using var shell = System.Diagnostics.Process.Start("/bin/sh", ["-c", $"cd \"$0\" && {command}", _folder]);
+        shell.WaitForExit();
+    }
+
     private static string Digest(CorpusSource source) => CorpusRequest.Name(Recipe(source)).Digest!;
 
     private static CorpusRecipe Recipe(CorpusSource source) => new([source], TextNormalizerKind.Crammed, 80, 16, 0.1);

@@ -57,6 +57,7 @@ public sealed class DeviceUsersTests : IDisposable
         File.SetUnixFileMode(_lock, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         LocalDevice.Take(_lock, "cuda:0", "cram study").Dispose();
         Assert.True(File.GetUnixFileMode(_lock).HasFlag(UnixFileMode.OtherRead));
+        Assert.True(File.GetUnixFileMode(_lock + ".json").HasFlag(UnixFileMode.OtherWrite)); // or the next one would go by the name of the last
     }
 
     [Fact]

@@ -44,6 +44,23 @@ public sealed class WorkerAssignmentsTests
         }
     }
 
+    /// <summary>A service and the users of its machine need not have one <c>TMPDIR</c>, and must not share a GPU.</summary>
+    [Fact]
+    public void Make_GpuLock_IsTheMachinesWhateverTheTemporaryFolder()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no folder that is everybody's.");
+        string? before = Environment.GetEnvironmentVariable("TMPDIR");
+        try
+        {
+            Environment.SetEnvironmentVariable("TMPDIR", "/var/tmp");
+            Assert.Equal("/tmp/cramgrains-devices/gpu0.lock", Make("lab-1/gpu0", WorkerJob.Pretrain).DeviceLockFile);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("TMPDIR", before);
+        }
+    }
+
     private static WorkerAssignment Make(string device, WorkerJob job) =>
         new WorkerAssignments(new HomeFolder("/home-of-nobody"), Options.Create(new DeviceOptions { CpuThreads = 3 }), Options.Create(new SiloOptions { Devices = "cpu:2" }))
             .Make(device, new WorkOrder("r-1", 2, job, "{}", "c0ffee"));

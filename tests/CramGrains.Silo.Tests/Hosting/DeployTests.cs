@@ -34,6 +34,7 @@ public sealed partial class DeployTests
 
         Assert.Equal(("/var/lib/cramgrains", 9464), (serve.Silo.Home, serve.HttpPort));
         Assert.Equal(file == "cluster-member.json", serve.Cluster.IsMember);
+        Assert.Null(serve.Silo.LockFolder); // the machine's, where users who know nothing of these settings look too
     }
 
     /// <summary>Whoever installs both as they are has a silo that reaches its store.</summary>
@@ -52,22 +53,51 @@ public sealed partial class DeployTests
     [Theory]
     [InlineData("""{ "cram": { "silo": { "HttpPort": 9464 } } }""", "cram__silo__home")]
     [InlineData("""{ "cram": { "silo": { "home": "HOME" } } }""", "unused")]
-    public void Preflight_HomeThatTheSiloUnderstands_IsFound(string settings, string variable)
+    [InlineData("""{ "cram": { "silo": { "Home": "HOME" }, "cluster": { "TokenFile": null, "SharedFolder": null } } }""", "unused")]
+    [InlineData("{ \"cram\": { \"silo\": { \"Home\": \"HOME\" },\n  // \"SharedFolder\": \"/not/mounted/any/more\",\n  \"cluster\": {} } }", "unused")]
+    public async Task Preflight_SettingsThatTheSiloUnderstands_AreNoProblem(string settings, string variable)
+    {
+        var (code, problems, _) = await PreflightAsync(settings, variable);
+
+        Assert.Equal((0, ""), (code, problems));
+    }
+
+    [Theory]
+    [InlineData("redis-1", "redis-1 6379", 0)]
+    [InlineData("redis-9,redis-1:6380,password=secret", "redis-9 6379;redis-1 6380", 0)]
+    [InlineData("[fd00::7]:6380", "fd00::7 6380", 0)]
+    [InlineData("redis-8:1,redis-9:2,password=secret", "redis-8 1;redis-9 2", 1)]
+    public async Task Preflight_Redis_IsAskedWhereTheSiloWouldAskIt(string redis, string asked, int expected)
+    {
+        var (code, problems, asks) = await PreflightAsync($$"""{ "cram": { "silo": { "Home": "HOME" }, "cluster": { "Redis": "{{redis}}" } } }""", "unused");
+
+        Assert.Equal((expected, asked), (code, asks));
+        Assert.Equal(expected == 0 ? "" : "preflight: Redis does not answer at redis-8:1 redis-9:2.\n", problems);
+    }
+
+    /// <summary>Runs it with a program in the place of <c>nc</c>, to which every host answers but the eighth and the ninth.</summary>
+    private static async Task<(int Code, string Problems, string Asked)> PreflightAsync(string settings, string variable)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "preflight.sh is for machines with systemd.");
-        string folder = Directory.CreateTempSubdirectory("cram-deploy-").FullName, file = Path.Combine(folder, "silo.json");
+        string folder = Directory.CreateTempSubdirectory("cram-deploy-").FullName, file = Path.Combine(folder, "silo.json"), asked = Path.Combine(folder, "asked");
         File.WriteAllText(file, settings.Replace("HOME", folder, StringComparison.Ordinal));
+        File.WriteAllText(Path.Combine(folder, "nc"), $"#!/bin/sh\necho \"$4 $5\" >> '{asked}'\ncase $4 in *-8 | *-9) exit 1 ;; esac\n");
+        File.WriteAllText(asked, "");
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(Path.Combine(folder, "nc"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        }
+
         var start = new ProcessStartInfo("/bin/sh", [Path.Combine(Deploy, "preflight.sh"), "--config", file]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment[variable] = folder;
-
+        (start.Environment[variable], start.Environment["PATH"]) = (folder, $"{folder}:{Environment.GetEnvironmentVariable("PATH")}");
         using var preflight = Process.Start(start)!;
-        preflight.OutputDataReceived += (_, _) => { };
-        preflight.BeginOutputReadLine();
-        string problems = preflight.StandardError.ReadToEnd();
-        preflight.WaitForExit();
-
-        Assert.DoesNotContain("Home", problems, StringComparison.Ordinal);
+        Task<string> said = preflight.StandardOutput.ReadToEndAsync();
+        string problems = await preflight.StandardError.ReadToEndAsync();
+        await said;
+        await preflight.WaitForExitAsync();
+        string asks = string.Join(';', await File.ReadAllLinesAsync(asked));
         Directory.Delete(folder, recursive: true);
+        return (preflight.ExitCode, problems, asks);
     }
 
     [Fact]

@@ -92,6 +92,18 @@ public sealed class AttemptDriverTests : ITrainerGrain, ISchedulerQueue
         Assert.Equal((null, 0), (_record.NotBefore, _record.Fruitless));
     }
 
+    /// <summary>A drain that falls into the last measurement: no training is lost, and none has to move.</summary>
+    [Theory]
+    [InlineData(true, typeof(AttemptRetries))]
+    [InlineData(false, typeof(AttemptEnded))]
+    public async Task AdvanceAsync_DrainedUnderThePolicyNever_GoesOnOnlyToMeasure(bool budgetIsUsedUp, Type step)
+    {
+        _disown = () => Task.FromResult<WorkerStatus?>(
+            Running with { Phase = WorkerPhase.Ended, Reason = TerminationReason.Drained, Result = new WorkerResult(BudgetIsUsedUp: budgetIsUsedUp) });
+
+        Assert.IsType(step, await _driver.AdvanceAsync(Item with { Policy = new WorkPolicy(Requeue: RequeuePolicy.Never) }, _ => throw new NotSupportedException("nothing is started")));
+    }
+
     private static WorkerStatus Running { get; } = new("r-1", Epoch, WorkerJob.Pretrain, 1, WorkerPhase.Running, TerminationReason.None, "at work", 0, null, [], null);
 
     private Task<AttemptStep> AdvanceAsync() => _driver.AdvanceAsync(Item, _ => throw new NotSupportedException("nothing is started"));

@@ -21,6 +21,7 @@ public sealed class RunLifeTests : IRunSurroundings, ISchedulerQueue, IBudgetClo
         CorpusRequest = "corpus",
     };
 
+    private readonly List<TerminationReason> _ends = [];
     private readonly RunLife _life;
     private Func<Task> _save = () => Task.CompletedTask;
     private int _commands;
@@ -68,8 +69,11 @@ public sealed class RunLifeTests : IRunSurroundings, ISchedulerQueue, IBudgetClo
 
         Task<bool> step = _life.AdvanceAsync();
         Assert.Equal((RunState.Queued, null, RunState.Queued), (_life.View().State, _life.View().EndedAt, _life.Report().State));
+        Assert.Empty(_ends);
         written.SetResult();
         await step;
+        await _life.AdvanceAsync(); // retires
+        Assert.Equal([TerminationReason.Cancelled], _ends);
 
         Assert.Equal((RunState.Cancelled, TerminationReason.Cancelled, RunState.Cancelled), (_life.View().State, _life.View().Reason, _life.Report().State));
         Assert.NotNull(_life.View().EndedAt);
@@ -116,6 +120,8 @@ public sealed class RunLifeTests : IRunSurroundings, ISchedulerQueue, IBudgetClo
     void IRunSurroundings.Publish(bool milestone)
     {
     }
+
+    void IRunSurroundings.CountEnd(TerminationReason reason) => _ends.Add(reason);
 
     void IRunSurroundings.PublishScore(GlueScore score)
     {

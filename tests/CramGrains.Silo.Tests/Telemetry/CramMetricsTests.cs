@@ -36,6 +36,18 @@ public sealed class CramMetricsTests : IDisposable
         Assert.Contains("budget 1", Scrape("cram_fence_rejections", "what"));
     }
 
+    /// <summary>Of a loss that is no number there is no other trace: the run ends before it tells of it.</summary>
+    [Fact]
+    public void RunsEnded_BeforeTheFirst_AreZeroForEachReason()
+    {
+        Assert.Contains("non-finite-loss 0", Scrape("cram_runs_ended", "reason"));
+
+        _metrics.RunEnded(TerminationReason.NonFiniteLoss);
+
+        Assert.Contains("non-finite-loss 1", Scrape("cram_runs_ended", "reason"));
+        Assert.Contains("completed 0", Scrape("cram_runs_ended", "reason"));
+    }
+
     public void Dispose()
     {
         _metrics.Dispose();

@@ -56,14 +56,14 @@ internal static class SourceResolver
         if (Directory.Exists(source.Path))
         {
             var root = Path.GetFullPath(source.Path);
-            var found = Matching(root, patterns.Select(pattern => "**/" + pattern));
+            var found = Matching(where, root, patterns.Select(pattern => "**/" + pattern));
             return found.Count > 0 ? found : throw new CorpusException($"{where}: the folder '{source.Path}' holds no {string.Join(", ", patterns)} file, not in its subfolders either.");
         }
 
         if (source.Path.Contains('*'))
         {
             var (root, pattern) = SplitPattern(Path.GetFullPath(source.Path));
-            var found = Directory.Exists(root) ? Matching(root, [pattern]) : [];
+            var found = Directory.Exists(root) ? Matching(where, root, [pattern]) : [];
             return found.Count > 0 ? found : throw new CorpusException($"{where}: the pattern '{source.Path}' matches no file. '*' stays within a folder, '**' crosses folders.");
         }
 
@@ -87,12 +87,26 @@ internal static class SourceResolver
         return (string.Join(Path.DirectorySeparatorChar, parts[..wild]) + Path.DirectorySeparatorChar, string.Join('/', parts[wild..]));
     }
 
-    private static List<string> Matching(string root, IEnumerable<string> patterns)
+    private static List<string> Matching(string where, string root, IEnumerable<string> patterns)
     {
         var matcher = new Matcher(StringComparison.Ordinal);
         matcher.AddIncludePatterns(patterns);
-        return [.. matcher.GetResultsInFullPath(root).Order(Comparer<string>.Create((a, b) => string.CompareOrdinal(Relative(root, a), Relative(root, b))))];
+        List<string> found;
+        try
+        {
+            found = [.. matcher.Execute(new SourceFolder(new(root))).Files.Select(file => Path.GetFullPath(Path.Combine(root, file.Path)))
+                .Order(Comparer<string>.Create((a, b) => string.CompareOrdinal(Relative(root, a), Relative(root, b))))];
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw new CorpusException($"{where}: a folder in '{root}' cannot be listed: {problem.Message} Let this user read it, or name other files.", problem);
+        }
+
+        return found.Find(path => !File.Exists(path) || LeadsNowhere(new(path))) is not { } lost ? found : throw new CorpusException(
+            $"{where}: '{lost}' is listed in its folder and cannot be opened: it is a link that leads nowhere, or its name is not UTF-8. Rename or remove it, or name other files.");
     }
+
+    private static bool LeadsNowhere(FileInfo file) => file.LinkTarget is not null && file.ResolveLinkTarget(returnFinalTarget: true) is not { Exists: true };
 
     private static string Relative(string root, string path) => Path.GetRelativePath(root, path).Replace('\\', '/');
 

@@ -50,7 +50,8 @@ internal sealed class PretrainJob : IWorkerJob
         return new WorkerResult(
             OptimizerSteps: result.OptimizerSteps, TokensSeen: result.TokensSeen, HeldOutLossInitial: result.HeldOutLossInitial, HeldOutLoss: result.HeldOutLoss,
             Checkpoint: result.Checkpoint, Parameters: result.Parameters, Engine: engine.Name, DeviceName: product ?? _assignment.Device,
-            CorpusTokens: corpus.Training.Count * recipe.Corpus.SequenceLength, ExaflopUsed: result.ExaflopUsed, PeakTeraflops: GpuPeaks.OfProduct(product));
+            CorpusTokens: corpus.Training.Count * recipe.Corpus.SequenceLength, ExaflopUsed: result.ExaflopUsed, PeakTeraflops: GpuPeaks.OfProduct(product),
+            BudgetIsUsedUp: result.BudgetIsUsedUp);
     }
 
     public void Dispose() => _metrics?.Dispose();

@@ -39,6 +39,30 @@ public sealed class SourceResolverTests : IDisposable
         Assert.Contains(reason, Assert.Throws<CorpusException>(() => Resolve(new CorpusSource(kind, _rig.Path(path)))).Message);
 
     [Fact]
+    public void Resolve_LinkThatLeadsBackToItsFolder_ReadsNothingTwice()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links need rights there.");
+        Directory.CreateSymbolicLink(_rig.Path("c/d/back"), _rig.Folder);
+        Directory.CreateSymbolicLink(_rig.Path("b/aside"), _rig.Path("c"));
+
+        Assert.Equal("a.txt b/aside/d/e.txt.zst c/d/e.txt.zst", string.Join(' ', Resolve(new(CorpusSourceKind.Text, _rig.Folder)).Select(file => Path.GetRelativePath(_rig.Folder, file.Path))));
+    }
+
+    /// <summary>So is one whose name is not UTF-8, to .NET.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("b/*.jsonl")]
+    public void Resolve_FileThatIsListedButNotThere_IsNamed(string path)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links need rights there.");
+        File.CreateSymbolicLink(_rig.Path("b/gone.jsonl"), _rig.Path("nowhere"));
+
+        var refused = Assert.Throws<CorpusException>(() => Resolve(new CorpusSource(CorpusSourceKind.JsonLines, _rig.Path(path))));
+
+        Assert.Contains($"'{_rig.Path("b/gone.jsonl")}' is listed in its folder and cannot be opened", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Resolve_DatasetOfTheHub_FetchesTheFilesOfItsSplitOnceAndForEver()
     {
         var parquet = await File.ReadAllBytesAsync(ParquetDocumentReaderTests.Write(_rig.Path("hub.parquet"), ["one", "two"], 10), TestContext.Current.CancellationToken);
