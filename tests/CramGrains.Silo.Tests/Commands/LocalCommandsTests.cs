@@ -140,6 +140,21 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
         Assert.Equal(now, File.ReadAllText(description));
     }
 
+    [Fact]
+    public void Predict_TextLongerThanTheModelTakes_SaysHowMuchOfItWasCut()
+    {
+        string[] tune = [trained.Run, "--glue", trained.Glue, "--tasks", "cola", "--seeds", "1", "--results", _folder, "--keep", "--device", "cpu", "--set", "maximum_train_examples=16", "--set", "epochs=1"];
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, tune).Code);
+        string model = Path.Combine(_folder, "quickstart", "fine-tuned", "cola"), fits = string.Join(' ', Enumerable.Repeat("a", 30)); // 32 tokens with the special ones
+        var answers = TrainedRun.Call(PredictCommand.Run, model, "--device", "cpu", fits, $"{fits} {fits}");
+        Assert.Equal((0, 2), (answers.Code, answers.Output.Split('\n').Length - 1));
+        Assert.Equal("Text 2 has 62 tokens with the special ones, but the model was fine-tuned for 32 (fine_tuning.maximum_length): 30 at its end were not read.\n", answers.Error);
+
+        var json = TrainedRun.Call(PredictCommand.Run, model, "--device", "cpu", "--json", $"{fits} a");
+        Assert.Equal(1, json.Json.GetProperty("cut_tokens").GetInt32());
+        Assert.Equal(0, TrainedRun.Call(PredictCommand.Run, model, "--device", "cpu", "--json", fits).Json.GetProperty("cut_tokens").GetInt32());
+    }
+
     [Theory]
     [InlineData("latest")]
     [InlineData("r-2")]
