@@ -51,7 +51,7 @@ public static class StudyTable
         {
             Row(text,
             [
-                row.Label, row.Budget, Seeds(row), Loss(row), $"{Number(row.Tokens / 1e6, "0.0")} M", Number(row.Updates, "N0"), Number(row.TokensPerSecond, "N0"),
+                row.Label, row.Budget, Seeds(row), Loss(row), TokenCount.Text(row.Tokens), Number(row.Updates, "N0"), Number(row.TokensPerSecond, "N0"),
                 .. tasks.Select(task => row.Glue.FirstOrDefault(score => score.Task == task.Task) is { } score ? Percent(score.Scores) + (score.Subset ? " (subset)" : "") : "-"),
                 .. scored ? [row.GlueMean is { } mean ? Number(100 * mean, "0.0") + (row.GlueMeans is { Count: > 1 } means ? $" ± {Number(100 * means.Deviation, "0.0")}" : "") : "-"] : (string[])[],
             ]);
@@ -118,7 +118,7 @@ public static class StudyTable
         Rule(text, 7);
         foreach (var (row, worse) in study.Ablations)
         {
-            Row(text, [row.Without!, row.Budget, Seeds(row), Loss(row), worse is { } nats ? Signed(nats, "0.000") : "-", $"{Number(row.Tokens / 1e6, "0.0")} M", Number(row.Updates, "N0")]);
+            Row(text, [row.Without!, row.Budget, Seeds(row), Loss(row), worse is { } nats ? Signed(nats, "0.000") : "-", TokenCount.Text(row.Tokens), Number(row.Updates, "N0")]);
         }
 
         text.Append('\n');

@@ -205,7 +205,7 @@ internal sealed class StudyRuns(
         _results[cell] = result;
         say(string.Create(
             CultureInfo.InvariantCulture,
-            $"{cell.Name}: {(result.HeldOutFinal is { } loss ? $"held-out {loss:0.0000} nats" : "diverged")}, {result.Tokens / 1e6:0.0} M tokens, {result.Updates} updates in {result.Seconds:0.0} s"));
+            $"{cell.Name}: {(result.HeldOutFinal is { } loss ? $"held-out {loss:0.0000} nats" : "diverged")}, {TokenCount.Text(result.Tokens)} tokens, {result.Updates} updates in {result.Seconds:0.0} s"));
         Settle(cell);
     }
 

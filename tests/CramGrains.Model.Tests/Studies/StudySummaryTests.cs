@@ -113,6 +113,17 @@ public sealed class StudySummaryTests
         Assert.Contains("(extrapolation, 180 times the longest budget)", StudyTable.Markdown(summary));
     }
 
+    [Theory]
+    [InlineData(1_792, "1.8 k")]
+    [InlineData(896, "896")]
+    [InlineData(999_960, "1.0 M")]
+    [InlineData(12_345_678_901, "12345.7 M")]
+    public void Markdown_TokensOfAnyCount_AreNeverNone(long tokens, string shown)
+    {
+        var summary = StudySummary.Of(Results.Definition, [Results.Cell(new(StudyPart.Main, "plain", "2m", 0), 3, tokens), Results.Cell(new(StudyPart.Ablation, "modern", "2m", 0, Without: "muon"), 3, tokens)], []);
+        Assert.Equal(2, StudyTable.Markdown(summary).Split($"| {shown} | 100 |").Length - 1);
+    }
+
     [Fact]
     public void Of_CorporaDevicesOrTracksThatDiffer_AreSaid()
     {
