@@ -155,6 +155,16 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
         Assert.Equal(0, TrainedRun.Call(PredictCommand.Run, model, "--device", "cpu", "--json", fits).Json.GetProperty("cut_tokens").GetInt32());
     }
 
+    [Fact]
+    public void Estimate_SmallModelAndBudget_ShowsNoneOfItsNumbersAsZero()
+    {
+        var outcome = TrainedRun.Call(EstimateCommand.Run, Path.Combine(trained.Run, "recipe.json"), "--tokens-per-second", "50000", "--gpu", "H100");
+        Assert.Equal(0, outcome.Code);
+        Assert.DoesNotMatch(@" 0(\.0*)?( |%|\n)", outcome.Output);
+        Assert.Matches(@"parameters +0\.00\d+ M\n", outcome.Output);
+        Assert.Contains("tokens per second              50,000\n", outcome.Output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("latest")]
     [InlineData("r-2")]
