@@ -128,7 +128,7 @@ internal sealed class StudyGlueRuns(
     {
         if (!_results.ContainsKey(work.Piece) && folder.Find<StudyGlueResult>(work.Piece, About(work)) is { } found)
         {
-            _results[work.Piece] = found;
+            _results[work.Piece] = found with { Cell = work.Cell };
         }
 
         return _results.ContainsKey(work.Piece);

@@ -126,7 +126,7 @@ internal sealed class StudyRuns(
             return false;
         }
 
-        _results[cell] = found;
+        _results[cell] = found with { Cell = cell }; // the study may have given it another part since: what was a variant is an element taken away
         Settle(cell);
         return true;
     }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using CramGrains.Silo.Commands;
 using static CramGrains.Silo.Tests.Commands.MiniatureStudy;
 
@@ -129,6 +130,25 @@ public sealed class StudyCommandTests(TrainedRun trained, MiniatureStudy whole) 
         Assert.Contains("cells/muon/2ktokens/seed-0: was made with recipe ", outcome.Error.Replace('\\', '/'), StringComparison.Ordinal);
         Assert.Contains("training.optimizer.weight_decay: 0.01 there, 0.02 here", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("Delete that folder to do it again", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Study_VariantThatBecomesAnElementTakenAway_StaysInTheTable()
+    {
+        string recipe = Path.GetFullPath(Path.Combine(trained.Run, "recipe.json")), changed = Path.Combine(_folder, "study.json"), output = Path.Combine(_folder, "out");
+        object plain = new { name = "b", recipe };
+        string[] masked = ["training.mask_fraction=0.4"];
+        File.WriteAllText(changed, JsonSerializer.Serialize(new { name = "two", budgets = (string[])["1ktokens"], seeds = (int[])[0], variants = (object[])[plain, new { name = "b-without-mask", recipe, set = masked }] }));
+        Assert.Equal(0, Call(whole.Arguments(trained, output, changed)).Code);
+        File.WriteAllText(changed, JsonSerializer.Serialize(new
+        {
+            name = "one", budgets = (string[])["1ktokens"], seeds = (int[])[0], variants = (object[])[plain], ablate = new { variant = "b", without = (object[])[new { name = "mask", set = masked }] },
+        }));
+        var outcome = Call(whole.Arguments(trained, output, changed));
+        Assert.Equal(0, outcome.Code);
+        Assert.DoesNotContain("Not finished", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("| mask | 1ktokens | 1 |", outcome.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("b-without-mask@", outcome.Error, StringComparison.Ordinal); // nothing is trained again
     }
 
     [Fact]
