@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Evaluation;
 using CramGrains.Model.Recipes;
@@ -126,7 +125,7 @@ internal sealed class StudyGlueRuns(
     /// <summary>Whether its result is there, whoever made it.</summary>
     private bool Take(Work work)
     {
-        if (!_results.ContainsKey(work.Piece) && folder.Find<StudyGlueResult>(work.Piece, About(work)) is { } found)
+        if (!_results.ContainsKey(work.Piece) && folder.Find<StudyGlueResult>(work.Piece, About(work), StudySettingsFile.Of(Settings(work))) is { } found)
         {
             _results[work.Piece] = found with { Cell = work.Cell };
         }
@@ -187,7 +186,7 @@ internal sealed class StudyGlueRuns(
         var settings = Settings(work);
         var (data, _) = Data(work.Task, work.Choice);
         string setting = StudySettings.Text(work.Candidate);
-        folder.Begin(work.Piece, about);
+        folder.Begin(work.Piece, about, StudySettingsFile.Of(settings));
         StudyGlueResult result;
         try
         {
@@ -220,7 +219,7 @@ internal sealed class StudyGlueRuns(
     {
         ["protocol"] = Protocol,
         ["weights"] = runs.Result(work.Cell)!.Weights!,
-        ["settings"] = Digest(JsonSerializer.Serialize(Settings(work) with { Tasks = [], Seeds = 1 }, RecipeJson.Options)),
+        ["settings"] = Digest(StudySettingsFile.Of(Settings(work)).Json),
         ["data"] = Data(work.Task, work.Choice).Digest,
     };
 

@@ -131,7 +131,7 @@ internal sealed class StudyRuns(
         return true;
     }
 
-    private StudyCellResult? Found(StudyCell cell, Recipe recipe) => folder.Find<StudyCellResult>(cell.Folder, About(recipe), Study.Anonymous(recipe));
+    private StudyCellResult? Found(StudyCell cell, Recipe recipe) => folder.Find<StudyCellResult>(cell.Folder, About(recipe), StudySettingsFile.Of(Study.Anonymous(recipe)));
 
     private bool RunOne(StudyCell cell, Recipe full, CancellationToken stop)
     {

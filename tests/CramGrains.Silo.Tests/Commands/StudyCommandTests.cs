@@ -152,6 +152,18 @@ public sealed class StudyCommandTests(TrainedRun trained, MiniatureStudy whole) 
     }
 
     [Fact]
+    public void Study_FineTuningSettingsChanged_IsRefusedByNameWithWhatDiffers()
+    {
+        whole.Run(trained);
+        string changed = Path.Combine(_folder, "study.json");
+        File.WriteAllText(changed, File.ReadAllText(whole.Study).Replace("maximum_train_examples=32", "maximum_train_examples=48", StringComparison.Ordinal));
+        var outcome = Call([.. whole.Arguments(trained, whole.Out, changed)]);
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("/cola-0: was made with settings ", outcome.Error.Replace('\\', '/'), StringComparison.Ordinal);
+        Assert.Contains("(maximum_train_examples: 32 there, 48 here)", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Study_Only_RunsThatCellAndTheGridItRestsOn()
     {
         string output = Path.Combine(_folder, "only");
