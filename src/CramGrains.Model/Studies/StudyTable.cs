@@ -145,7 +145,7 @@ public static class StudyTable
         }
 
         text.Append(fitted.Any(ladder => ladder.Fit!.Form == LossFitForm.LogLinear)
-            ? "\nFewer than four budgets: a line over the logarithm of the budget, which falls for ever and is not extrapolated.\n\n"
+            ? "\nFewer than four budgets, or losses that do not level off: a line over the logarithm of the budget, which falls for ever and is not extrapolated.\n\n"
             : "\nLeast squares over the medians of the budgets.\n\n");
     }
 

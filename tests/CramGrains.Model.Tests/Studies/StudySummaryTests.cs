@@ -125,6 +125,16 @@ public sealed class StudySummaryTests
     }
 
     [Fact]
+    public void Of_LadderThatDoesNotLevelOff_IsNotExtrapolated()
+    {
+        (string Budget, double Loss)[] ladder = [("1m", 6), ("2m", 4.5), ("4m", 3), ("8m", 1.5)];
+        var study = Results.Definition with { Budgets = [.. ladder.Select(point => point.Budget)] };
+        var summary = StudySummary.Of(study, [.. ladder.Select(point => Results.Of("plain", point.Budget, 0, point.Loss))], []);
+        Assert.Null(summary.Ladders.Single().At24Hours); // no model has a loss below zero
+        Assert.Contains("which falls for ever and is not extrapolated", StudyTable.Markdown(summary), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Of_CorporaDevicesOrTracksThatDiffer_AreSaid()
     {
         var mixed = StudySummary.Of(Results.Definition, [Cells[3], Results.Cell(new(StudyPart.Main, "modern", "2m", 0), 3, corpus: "0ther", device: "Another GPU", track: "mine")], []);
