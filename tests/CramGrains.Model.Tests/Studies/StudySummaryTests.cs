@@ -135,6 +135,16 @@ public sealed class StudySummaryTests
     }
 
     [Fact]
+    public void Of_GlueThatIsNotDone_IsSaid()
+    {
+        var study = Results.Definition with { Glue = Results.Definition.Glue! with { PretrainingSeeds = [0] } };
+        Assert.DoesNotContain(StudySummary.Of(study, Cells, Glue).Notes, note => note.StartsWith("GLUE is not finished", StringComparison.Ordinal));
+        var part = StudySummary.Of(study, Cells, [.. Glue.Where(result => result.Seed == 0 || (result.Cell.Variant == "plain" && result.Seed == 1))]);
+        Assert.Contains("GLUE is not finished: 6 of 12 fine-tunings are done, so medians may be over other numbers of seeds.", part.Notes);
+        Assert.DoesNotContain(StudySummary.Of(study, Cells, []).Notes, note => note.StartsWith("GLUE is not finished", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Of_CorporaDevicesOrTracksThatDiffer_AreSaid()
     {
         var mixed = StudySummary.Of(Results.Definition, [Cells[3], Results.Cell(new(StudyPart.Main, "modern", "2m", 0), 3, corpus: "0ther", device: "Another GPU", track: "mine")], []);
