@@ -241,18 +241,8 @@ internal sealed class StudyRuns(
     };
 
     /// <summary>What makes the folder a run for the other local commands.</summary>
-    private static void WriteCorpus(string path, StudyCorpus corpus)
-    {
-        if (corpus.Vocabulary is { } vocabulary)
-        {
-            File.WriteAllLines(Path.Combine(path, RunCheckpoint.VocabularyFile), vocabulary);
-        }
-
-        if (corpus.Manifest is { } manifest)
-        {
-            File.WriteAllText(Path.Combine(path, RunCheckpoint.CorpusFile), JsonSerializer.Serialize(manifest, RecipeJson.Options) + "\n");
-        }
-    }
+    private static void WriteCorpus(string path, StudyCorpus corpus) =>
+        RunCheckpoint.WriteCorpus(path, corpus.Vocabulary, corpus.Manifest is { } manifest ? JsonSerializer.Serialize(manifest, RecipeJson.Options) + "\n" : null);
 
     /// <summary>Measurements of earlier legs; a line that was cut by a kill is passed over, since its measurement is made again.</summary>
     private static List<CurvePoint> ReadCurve(string path)

@@ -30,6 +30,17 @@ public sealed class OddInputTests(TrainedRun trained, MiniatureStudy study) : ID
         Assert.Equal((2, "--corpus is empty. Give a prepared corpus, text files or folders.\n"), (corpus.Code, corpus.Error));
     }
 
+    [Fact]
+    public void Export_TornManifestOfTheCorpus_IsNamed()
+    {
+        string run = Path.Combine(_folder, "run"), manifest = Path.Combine(run, RunCheckpoint.CorpusFile);
+        Assert.Equal(0, trained.Pretrain(run).Code);
+        File.WriteAllText(manifest, File.ReadAllText(manifest)[..100]);
+        var refused = TrainedRun.Call(ExportCommand.Run, run, Path.Combine(_folder, "exported"));
+        Assert.Equal(2, refused.Code);
+        Assert.StartsWith($"{manifest}: torn or altered: ", refused.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("data prepare quickstart --threads -5", "--threads must be 1 or more, got -5.")]
     [InlineData("data sample CORPUS --rows 0", "--rows must be 1 or more, got 0.")]
