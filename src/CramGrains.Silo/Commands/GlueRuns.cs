@@ -32,10 +32,16 @@ internal sealed class GlueRuns
     /// <param name="foundOnly">Runs nothing: only results that are there.</param>
     /// <param name="say">Told of each fine-tuning in one line.</param>
     /// <param name="stop">Ends between steps.</param>
+    /// <exception cref="ArgumentException">There are no tasks.</exception>
     /// <exception cref="GlueException">None of the tasks has its files there.</exception>
     public GlueRuns(FineTuningRecipe recipe, string glueFolder, torch.Device device, string? resultsFolder, bool keep, bool foundOnly, Action<string> say, CancellationToken stop)
     {
         (_recipe, _glueFolder, _device, _resultsFolder, _keep, _foundOnly, _say, _stop) = (recipe, glueFolder, device, resultsFolder, keep, foundOnly, say, stop);
+        if (recipe.Tasks.Count == 0)
+        {
+            throw new ArgumentException("No task is named. Give some, such as --tasks cola,mrpc; the run's recipe may have none in fine_tuning.tasks.");
+        }
+
         var available = GlueReader.Available(glueFolder);
         Tasks = [.. recipe.Tasks.Where(available.Contains)];
         string[] missing = [.. recipe.Tasks.Except(available).Select(task => GlueTask.Of(task).Id)];

@@ -41,6 +41,13 @@ public sealed class OddInputTests(TrainedRun trained, MiniatureStudy study) : ID
         Assert.StartsWith($"{manifest}: torn or altered: ", refused.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Glue_NoTasks_IsRefusedByTheNameOfTheOption()
+    {
+        var refused = TrainedRun.Call(GlueCommand.Run, "--baseline", "majority", "--glue", trained.Glue, "--tasks", "", "--device", "cpu");
+        Assert.Equal((2, "No task is named. Give some, such as --tasks cola,mrpc; the run's recipe may have none in fine_tuning.tasks.\n"), (refused.Code, refused.Error));
+    }
+
     [Theory]
     [InlineData("data prepare quickstart --threads -5", "--threads must be 1 or more, got -5.")]
     [InlineData("data sample CORPUS --rows 0", "--rows must be 1 or more, got 0.")]
