@@ -160,7 +160,8 @@ internal sealed class GlueRuns
 
     private static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
-    private static string FolderName(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
+    /// <summary>A name as that of one folder; dots alone would be another place.</summary>
+    private static string FolderName(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' || (c == '.' && name.Any(other => other != '.')) ? c : '-'));
 
     private static string Show(FineTuningResult result) => string.Join(", ", result.Scores.Select(score =>
         $"{score.Task} {score.Metric.Id()} {(100 * score.Value).ToString("0.0", CultureInfo.InvariantCulture)}"));

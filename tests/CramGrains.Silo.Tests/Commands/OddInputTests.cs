@@ -48,6 +48,15 @@ public sealed class OddInputTests(TrainedRun trained, MiniatureStudy study) : ID
         Assert.Equal((2, "No task is named. Give some, such as --tasks cola,mrpc; the run's recipe may have none in fine_tuning.tasks.\n"), (refused.Code, refused.Error));
     }
 
+    [Fact]
+    public void Glue_RunWhoseNameIsAPath_KeepsItsResultsInTheFolderThatWasNamed()
+    {
+        string run = Path.Combine(_folder, "run"), results = Path.Combine(_folder, "here", "results");
+        Assert.Equal(0, trained.Pretrain(run, "name=..").Code);
+        Assert.Equal(0, TrainedRun.Call(GlueCommand.Run, run, "--glue", trained.Glue, "--tasks", "cola", "--seeds", "1", "--set", "epochs=1", "--set", "maximum_train_examples=8", "--results", results, "--device", "cpu").Code);
+        Assert.Equal([results], Directory.EnumerateFileSystemEntries(Path.Combine(_folder, "here")));
+    }
+
     [Theory]
     [InlineData("data prepare quickstart --threads -5", "--threads must be 1 or more, got -5.")]
     [InlineData("data sample CORPUS --rows 0", "--rows must be 1 or more, got 0.")]
