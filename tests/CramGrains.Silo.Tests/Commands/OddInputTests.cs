@@ -57,6 +57,13 @@ public sealed class OddInputTests(TrainedRun trained, MiniatureStudy study) : ID
         Assert.Equal([results], Directory.EnumerateFileSystemEntries(Path.Combine(_folder, "here")));
     }
 
+    [Fact]
+    public void Export_EmptyFolder_IsRefusedByItsName()
+    {
+        var refused = TrainedRun.Call(ExportCommand.Run, trained.Run, "");
+        Assert.Equal((2, "DIR is empty. Name a folder; it is made where there is none.\n"), (refused.Code, refused.Error));
+    }
+
     [Theory]
     [InlineData("data prepare quickstart --threads -5", "--threads must be 1 or more, got -5.")]
     [InlineData("data sample CORPUS --rows 0", "--rows must be 1 or more, got 0.")]
