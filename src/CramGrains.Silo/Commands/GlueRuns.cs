@@ -126,7 +126,7 @@ internal sealed class GlueRuns
 
             if (column.ResultsIn is not null)
             {
-                GlueResultFolder.Write(column.ResultsIn, column.Encoder.Identity, _recipe, result);
+                GlueResultFolder.Write(column.ResultsIn, column.Encoder.Identity, _recipe, data, result);
             }
 
             column.Add(result);

@@ -228,7 +228,7 @@ internal sealed class StudyGlueRuns(
         if (!_data.TryGetValue((task, choice), out var known))
         {
             var whole = GlueReader.Read(glueFolder, task);
-            string digest = Digest(string.Join(' ', whole.Evaluations.Select(split => split.Path).Prepend(whole.Train.Path).Select(DurableFiles.Sha256)));
+            string digest = whole.Digest();
             _data[(task, false)] = (whole, digest);
             known = choice ? _data[(task, true)] = (GlueChoice.Split(whole), digest) : _data[(task, false)];
         }
