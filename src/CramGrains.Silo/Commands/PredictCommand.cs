@@ -54,6 +54,11 @@ internal static class PredictCommand
         var task = GlueTask.All.FirstOrDefault(known => known.Id == taskName)
             ?? throw new ArgumentException($"--task must be one of {string.Join(", ", GlueTask.All.Select(known => known.Id))}, got {taskName ?? "nothing"}.");
         string run = RunCheckpoint.FolderOf(source, home);
+        if (File.Exists(Path.Combine(run, CheckpointStore.ManifestFile)))
+        {
+            throw new ArgumentException($"{source}: is one checkpoint. Name its run, beside which fine-tuned models are kept.");
+        }
+
         string kept = FineTunedFolder.OfRun(run, task.Name);
         bool isThere = File.Exists(Path.Combine(kept, FineTunedFolder.DescriptionFile)), outdated = isThere && IsOutdated(kept, run);
         if (outdated && glueFolder is null)

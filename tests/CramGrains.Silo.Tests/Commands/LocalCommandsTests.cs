@@ -165,6 +165,17 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
         Assert.Contains("tokens per second              50,000\n", outcome.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Predict_OneCheckpoint_IsRefusedAndLeftAsItIs()
+    {
+        string run = Path.Combine(_folder, "run");
+        string checkpoint = trained.Pretrain(run).Json.GetProperty("checkpoint").GetString()!;
+        string[] before = Directory.GetFileSystemEntries(checkpoint);
+        var refused = TrainedRun.Call(PredictCommand.Run, checkpoint, "--task", "cola", "--glue", trained.Glue, "--device", "cpu", "a film");
+        Assert.Equal((2, $"{checkpoint}: is one checkpoint. Name its run, beside which fine-tuned models are kept.\n"), (refused.Code, refused.Error));
+        Assert.Equal(before, Directory.GetFileSystemEntries(checkpoint));
+    }
+
     [Theory]
     [InlineData("latest")]
     [InlineData("r-2")]
