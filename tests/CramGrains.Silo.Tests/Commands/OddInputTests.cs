@@ -58,6 +58,20 @@ public sealed class OddInputTests(TrainedRun trained, MiniatureStudy study) : ID
     }
 
     [Fact]
+    public void Study_FolderInPlaceOfItsFile_IsNamed()
+    {
+        var refused = MiniatureStudy.Call(study.Arguments(trained, Path.Combine(_folder, "out"), _folder));
+        Assert.Equal((2, $"{_folder}: is a folder. Name a study file, such as studies/mini-cram.json.\n"), (refused.Code, refused.Error));
+    }
+
+    [Fact]
+    public void GlueCheck_FolderInPlaceOfAZip_IsNamed()
+    {
+        var refused = TrainedRun.Call(GlueCommand.Run, "check", _folder);
+        Assert.Equal((2, $"{_folder}: is a folder. Name a zip for the GLUE test server.\n"), (refused.Code, refused.Error));
+    }
+
+    [Fact]
     public void Export_EmptyFolder_IsRefusedByItsName()
     {
         var refused = TrainedRun.Call(ExportCommand.Run, trained.Run, "");
