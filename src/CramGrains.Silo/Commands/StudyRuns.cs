@@ -224,11 +224,14 @@ internal sealed class StudyRuns(
             return;
         }
 
-        var store = LocalPretraining.Checkpoints(path, keep: 1);
-        if (store.List() is [var newest, ..] && CheckpointStore.ReadManifest(newest).Files.FirstOrDefault(file => file.Name == CheckpointStore.OptimizerFile) is { Bytes: > 64 })
+        var whole = LocalPretraining.Checkpoints(path);
+        if (whole.List() is [_, _, ..] || (whole.List() is [var only] && CheckpointStore.ReadManifest(only).Files.FirstOrDefault(file => file.Name == CheckpointStore.OptimizerFile) is { Bytes: > 64 }))
         {
-            using var loaded = store.TryLoadNewest(out _)!;
-            store.Write(loaded.State with { OptimizerState = new Dictionary<string, torch.Tensor>() });
+            // Under the next epoch: by the same name one would have to go before the other comes, and a kill in between would leave neither.
+            using var loaded = whole.TryLoadNewest(out _)!;
+            long epoch = loaded.State.Manifest.LeaseEpoch + 1;
+            new CheckpointStore(whole.Folder, keep: 1, epoch).Write(
+                loaded.State with { Manifest = loaded.State.Manifest with { LeaseEpoch = epoch }, OptimizerState = new Dictionary<string, torch.Tensor>() });
         }
     }
 

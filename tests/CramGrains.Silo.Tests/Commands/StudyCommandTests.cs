@@ -32,6 +32,28 @@ public sealed class StudyCommandTests(TrainedRun trained, MiniatureStudy whole) 
     }
 
     [Fact]
+    public void Study_WeightsThatAreKept_GetANameOfTheirOwnBeforeTheWholeCheckpointGoes()
+    {
+        // Under the same name there would be a moment without any, and a kill in it would lose the pretraining.
+        whole.Run(trained);
+        string checkpoints = Path.Combine(whole.Out, "cells", "muon", "4ktokens", "seed-0", "checkpoints");
+        string kept = Assert.Single(Directory.GetDirectories(checkpoints));
+        Assert.EndsWith(".epoch-1", kept, StringComparison.Ordinal);
+        Assert.InRange(new FileInfo(Path.Combine(kept, Model.Checkpoints.CheckpointStore.OptimizerFile)).Length, 1, 64);
+
+        // Killed between the two: both are there, and the next call takes the larger away.
+        string before = Path.Combine(checkpoints, Path.GetFileName(kept).Replace(".epoch-1", ".epoch-0", StringComparison.Ordinal));
+        Directory.CreateDirectory(before);
+        foreach (string file in Directory.EnumerateFiles(kept))
+        {
+            File.Copy(file, Path.Combine(before, Path.GetFileName(file)));
+        }
+
+        Assert.Equal(0, Call(whole.Arguments(trained, whole.Out)).Code);
+        Assert.EndsWith(".epoch-2", Assert.Single(Directory.GetDirectories(checkpoints)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Study_Again_RunsNothing()
     {
         whole.Run(trained);
