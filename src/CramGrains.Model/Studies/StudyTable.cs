@@ -140,7 +140,7 @@ public static class StudyTable
             Row(text,
             [
                 ladder.Variant, Formula(ladder.Fit!, ladder.Unit), string.Join(", ", ladder.Fit!.Residuals.Select(residual => Signed(residual, "0.000"))),
-                ladder.At24Hours is { } loss ? $"{Number(loss, "0.00")} (extrapolation, {Number(24 * 3600 / ladder.Points[^1].Budget, "0")} times the longest budget)" : "-",
+                ladder.At24Hours is { } loss ? $"{Number(loss, "0.00")} ({Reach(24 * 3600 / ladder.Points[^1].Budget)})" : "-",
             ]);
         }
 
@@ -149,11 +149,13 @@ public static class StudyTable
             : "\nLeast squares over the medians of the budgets.\n\n");
     }
 
+    private static string Reach(double longest) => longest > 1 ? $"extrapolation, {Number(longest, "0.#")} times the longest budget" : "within the ladder";
+
     private static string Formula(LossFit fit, BudgetUnit unit)
     {
         string t = unit switch { BudgetUnit.Seconds => "s", BudgetUnit.Tokens => "tokens", _ => "exaFLOP" };
         return fit.Form == LossFitForm.PowerLaw
-            ? $"{Number(fit.A, "0.000")} + {Number(fit.B, "G4")} t^-{Number(fit.C, "0.000")}, t in {t}"
+            ? $"{Number(fit.A, "0.000")} {(fit.B < 0 ? "-" : "+")} {Number(Math.Abs(fit.B), "G4")} t^-{Number(fit.C, "0.000")}, t in {t}"
             : $"{Number(fit.A, "0.000")} {(fit.B < 0 ? "-" : "+")} {Number(Math.Abs(fit.B), "0.0000")} ln t, t in {t}";
     }
 

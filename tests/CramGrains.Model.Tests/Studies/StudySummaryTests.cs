@@ -125,6 +125,18 @@ public sealed class StudySummaryTests
     }
 
     [Fact]
+    public void Markdown_LadderBeyondADay_CallsNothingAnExtrapolation()
+    {
+        (string Budget, double Hours)[] budgets = [("6h", 6), ("12h", 12), ("24h", 24), ("48h", 48)];
+        var study = Results.Definition with { Budgets = [.. budgets.Select(budget => budget.Budget)] };
+        string Table(Func<double, double> loss) => StudyTable.Markdown(StudySummary.Of(study, [.. budgets.Select(budget => Results.Of("plain", budget.Budget, 0, loss(budget.Hours * 3600)))], []));
+        string falling = Table(seconds => 1.5 + (6.3 * Math.Pow(seconds, -0.44)));
+        Assert.Contains("| 1.54 (within the ladder) |", falling, StringComparison.Ordinal);
+        Assert.DoesNotContain("extrapolation", falling, StringComparison.Ordinal);
+        Assert.Contains("| 1.600 - 6.3 t^-0.440, t in s |", Table(seconds => 1.6 - (6.3 * Math.Pow(seconds, -0.44))), StringComparison.Ordinal); // a loss that rises
+    }
+
+    [Fact]
     public void Of_LadderThatDoesNotLevelOff_IsNotExtrapolated()
     {
         (string Budget, double Loss)[] ladder = [("1m", 6), ("2m", 4.5), ("4m", 3), ("8m", 1.5)];
