@@ -35,6 +35,17 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     }
 
     [Fact]
+    public void Pretrain_LineOfItsMetricsTorn_BeginsTheNextOneAnew()
+    {
+        string run = Path.Combine(_folder, "torn"), metrics = Path.Combine(run, "metrics.jsonl");
+        Assert.Equal(0, trained.Pretrain(run).Code);
+        File.WriteAllText(metrics, File.ReadAllText(metrics)[..^40]);
+        int lines = File.ReadAllLines(metrics).Length;
+        Assert.Equal(0, trained.Pretrain(run).Code);
+        Assert.Equal("Resumed", JsonNode.Parse(File.ReadAllLines(metrics)[lines])!["event"]!.GetValue<string>());
+    }
+
+    [Fact]
     public void Pretrain_FolderOfAnotherRun_IsRefusedAndLeftAsItIs()
     {
         string other = Path.Combine(_folder, "other");
