@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Recipes;
 
@@ -11,7 +12,7 @@ public static class GlueResultFolder
 {
     private const int CurrentVersion = 1;
 
-    private static readonly JsonSerializerOptions Json = new(RecipeJson.Options);
+    private static readonly JsonSerializerOptions Json = new(RecipeJson.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip }; // later versions may say more
 
     /// <summary>Where the results of a run lie, beside its checkpoints.</summary>
     public static string OfRun(string runFolder) => Path.Combine(runFolder, "glue");

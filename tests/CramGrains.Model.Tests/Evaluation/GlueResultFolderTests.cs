@@ -59,6 +59,17 @@ public sealed class GlueResultFolderTests : IDisposable
     }
 
     [Fact]
+    public void Find_ResultOfALaterVersionWithMoreToSay_GivesItBack()
+    {
+        Write(Weights, Settings, 0);
+        string file = Directory.EnumerateFiles(_folder.Path).Single();
+        var later = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        later["device"] = "GPU";
+        File.WriteAllText(file, later.ToJsonString());
+        Assert.NotNull(Find(Weights, Settings, 0));
+    }
+
+    [Fact]
     public void Find_TornFile_GivesNothing()
     {
         Write(Weights, Settings, 0);
