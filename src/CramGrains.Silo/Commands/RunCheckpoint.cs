@@ -101,6 +101,11 @@ internal sealed record RunCheckpoint(
         }
 
         var store = new CheckpointStore(Path.Combine(folder, "checkpoints"), keep: 2);
+        if (!Directory.Exists(store.Folder) && !File.Exists(Path.Combine(folder, "recipe.json")))
+        {
+            throw new ExportException($"{folder}: is no run and no checkpoint: it holds neither checkpoints/ and recipe.json nor manifest.json.");
+        }
+
         return store.TryLoadNewest(out _) ?? throw new ExportException($"{store.Folder}: holds no checkpoint yet. The first is written after checkpoints.interval_seconds.");
     }
 

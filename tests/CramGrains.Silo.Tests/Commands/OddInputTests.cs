@@ -72,6 +72,15 @@ public sealed class OddInputTests(TrainedRun trained, MiniatureStudy study) : ID
     }
 
     [Fact]
+    public void Export_FolderThatIsNoRun_IsSaidToBeNone()
+    {
+        var refused = TrainedRun.Call(ExportCommand.Run, _folder, Path.Combine(_folder, "exported"));
+        Assert.Equal((2, $"{_folder}: is no run and no checkpoint: it holds neither checkpoints/ and recipe.json nor manifest.json.\n"), (refused.Code, refused.Error));
+        File.WriteAllText(Path.Combine(_folder, "recipe.json"), "{}"); // a run that has just begun
+        Assert.Contains("holds no checkpoint yet", TrainedRun.Call(ExportCommand.Run, _folder, Path.Combine(_folder, "exported")).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Export_EmptyFolder_IsRefusedByItsName()
     {
         var refused = TrainedRun.Call(ExportCommand.Run, trained.Run, "");
