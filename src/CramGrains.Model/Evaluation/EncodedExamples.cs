@@ -9,6 +9,7 @@ internal sealed class EncodedExamples
 {
     private readonly int[][] _ids;
     private readonly int[] _secondAt; // where the second sentence begins; beyond the end for single ones
+    private readonly int[] _cut; // tokens that found no room
     private readonly double[] _labels;
     private readonly InputFormat _format;
 
@@ -20,6 +21,7 @@ internal sealed class EncodedExamples
     {
         _ids = new int[examples.Count][];
         _secondAt = new int[examples.Count];
+        _cut = new int[examples.Count];
         _labels = [.. examples.Select(example => example.Label)];
         _format = format;
         Parallel.For(0, examples.Count, new() { CancellationToken = cancellation }, i =>
@@ -27,6 +29,7 @@ internal sealed class EncodedExamples
             var first = encoder.Encode(examples[i].First);
             var second = examples[i].Second is { } text ? encoder.Encode(text) : format.SinglesAsPairs ? [] : null;
             _ids[i] = Join(first, second, format.MaximumLength, out _secondAt[i], format.PairSeparators);
+            _cut[i] = first.Count + (second is null ? 2 : second.Count + 2 + format.PairSeparators) - _ids[i].Length;
         });
     }
 
@@ -34,7 +37,7 @@ internal sealed class EncodedExamples
     /// <param name="labels">Class numbers or scores.</param>
     /// <param name="maximumLength">Tokens per example at most.</param>
     public EncodedExamples(int[][] ids, double[] labels, int maximumLength) =>
-        (_ids, _secondAt, _labels, _format) = (ids, [.. ids.Select(row => row.Length)], labels, new InputFormat(maximumLength));
+        (_ids, _secondAt, _cut, _labels, _format) = (ids, [.. ids.Select(row => row.Length)], new int[ids.Length], labels, new InputFormat(maximumLength));
 
     public int Count => _ids.Length;
 
@@ -93,6 +96,9 @@ internal sealed class EncodedExamples
 
     /// <summary>Tokens of one example, special ones included.</summary>
     public ReadOnlySpan<int> Ids(int row) => _ids[row];
+
+    /// <summary>Tokens of it that were cut, because the model takes no more.</summary>
+    public int Cut(int row) => _cut[row];
 
     /// <summary>Its class number or score.</summary>
     public double Label(int row) => _labels[row];

@@ -37,6 +37,9 @@ public sealed class FineTunedModel : IDisposable
     /// <summary>The settings that it was fine-tuned with.</summary>
     public FineTuningRecipe Recipe { get; }
 
+    /// <summary>Tokens of an input at most, special tokens included; what is longer is cut.</summary>
+    public int MaximumLength => _format.MaximumLength;
+
     /// <summary>Its vocabulary.</summary>
     internal ITextEncoder TextEncoder => _encoder;
 
@@ -71,6 +74,14 @@ public sealed class FineTunedModel : IDisposable
     public double[] PredictScores(IReadOnlyList<GlueExample> examples, CancellationToken cancellation = default) => Task.IsRegression
         ? [.. Outputs(examples, cancellation).Select(score => (double)score)]
         : throw new InvalidOperationException($"'{Task.Id}' has classes, not scores; ask for PredictClasses.");
+
+    /// <summary>How many tokens of each example are cut from the end of its longer sentence; 0 where all of it is read.</summary>
+    public IReadOnlyList<int> CutTokens(IReadOnlyList<GlueExample> examples, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(examples);
+        var encoded = Encode(examples, cancellation);
+        return [.. Enumerable.Range(0, encoded.Count).Select(encoded.Cut)];
+    }
 
     /// <summary>Raw outputs of the head, C for each example in turn: the logit of each class, or one score.</summary>
     /// <exception cref="GlueException">An output is not a number: the weights are not sound.</exception>

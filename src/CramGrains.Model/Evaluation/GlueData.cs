@@ -1,3 +1,7 @@
+using System.Security.Cryptography;
+using System.Text;
+using CramGrains.Model.Checkpoints;
+
 namespace CramGrains.Model.Evaluation;
 
 /// <summary>One example.</summary>
@@ -21,4 +25,8 @@ public sealed record GlueSplit(GlueFile File, string Path, IReadOnlyList<GlueExa
 /// <param name="Task">The task.</param>
 /// <param name="Train">Training examples.</param>
 /// <param name="Evaluations">Dev examples, one split per scored name.</param>
-public sealed record GlueData(GlueTask Task, GlueSplit Train, IReadOnlyList<GlueSplit> Evaluations);
+public sealed record GlueData(GlueTask Task, GlueSplit Train, IReadOnlyList<GlueSplit> Evaluations)
+{
+    /// <summary>Names the content of the files apart, wherever they lie: SHA-256 over theirs, read anew.</summary>
+    public string Digest() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(' ', Evaluations.Prepend(Train).Select(split => DurableFiles.Sha256(split.Path))))));
+}

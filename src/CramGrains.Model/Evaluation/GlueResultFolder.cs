@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Recipes;
 
@@ -11,7 +12,7 @@ public static class GlueResultFolder
 {
     private const int CurrentVersion = 1;
 
-    private static readonly JsonSerializerOptions Json = new(RecipeJson.Options);
+    private static readonly JsonSerializerOptions Json = new(RecipeJson.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip }; // later versions may say more
 
     /// <summary>Where the results of a run lie, beside its checkpoints.</summary>
     public static string OfRun(string runFolder) => Path.Combine(runFolder, "glue");
@@ -20,15 +21,17 @@ public static class GlueResultFolder
     /// <param name="folder">Made where it is missing.</param>
     /// <param name="identity">Identity of the weights (<see cref="PretrainedEncoder.Identity"/>).</param>
     /// <param name="recipe">The settings.</param>
+    /// <param name="data">What it was trained and scored on.</param>
     /// <param name="result">The result.</param>
-    public static void Write(string folder, string identity, FineTuningRecipe recipe, FineTuningResult result)
+    public static void Write(string folder, string identity, FineTuningRecipe recipe, GlueData data, FineTuningResult result)
     {
+        ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(result);
         Directory.CreateDirectory(folder);
         string path = PathOf(folder, result.Task, result.Seed), unfinished = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
-            DurableFiles.Write(unfinished, stream => JsonSerializer.Serialize(stream, new ResultFile(CurrentVersion, identity, Digest(recipe), result), Json));
+            DurableFiles.Write(unfinished, stream => JsonSerializer.Serialize(stream, new ResultFile(CurrentVersion, identity, Digest(recipe), result, data.Digest()), Json));
             File.Move(unfinished, path, overwrite: true);
         }
         finally
@@ -37,7 +40,8 @@ public static class GlueResultFolder
         }
     }
 
-    /// <summary>The result of a task and seed, if it is there, from these weights, these settings and as many examples.</summary>
+    /// <summary>The result of a task and seed, if it is there, from these weights, these settings and these data.</summary>
+    /// <remarks>One that was written before its data were noted is taken for as many examples.</remarks>
     public static FineTuningResult? Find(string folder, string identity, FineTuningRecipe recipe, GlueData data, int seed)
     {
         ArgumentNullException.ThrowIfNull(recipe);
@@ -45,6 +49,7 @@ public static class GlueResultFolder
         return Read(PathOf(folder, data.Task.Name, seed)) is { } file && file.Identity == identity && file.Settings == Digest(recipe)
             && file.Result.TrainExamples == Math.Min(data.Train.Examples.Count, recipe.MaximumTrainExamples ?? int.MaxValue)
             && file.Result.EvaluationExamples == data.Evaluations.Sum(split => split.Examples.Count)
+            && (file.Data is null || file.Data == data.Digest())
             ? file.Result
             : null;
     }
@@ -82,5 +87,5 @@ public static class GlueResultFolder
         }
     }
 
-    private sealed record ResultFile(int Version, string Identity, string Settings, FineTuningResult Result);
+    private sealed record ResultFile(int Version, string Identity, string Settings, FineTuningResult Result, string? Data = null);
 }

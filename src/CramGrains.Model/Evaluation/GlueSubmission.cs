@@ -105,6 +105,7 @@ public static class GlueSubmission
             [
                 .. zip.Entries.Where(entry => !expected.Contains(entry.FullName))
                     .Select(entry => $"{entry.FullName}: not a file of a GLUE submission, or not at the top of the zip."),
+                .. zip.Entries.CountBy(entry => entry.FullName).Where(entry => entry.Value > 1).Select(entry => $"{entry.Key}: stands in the zip {entry.Value} times."),
                 .. Files.SelectMany(file => zip.GetEntry(file.Name + ".tsv") is { } entry ? Check(file, entry) : [$"{file.Name}.tsv: missing."]),
             ];
         }

@@ -40,7 +40,8 @@ public static class GlueTable
     private static string Legend(IReadOnlyList<GlueResults> results, int seeds)
     {
         var medians = results.SelectMany(model => model.Medians).ToList();
-        string text = $"GLUE dev, in percent; {(seeds == 1 ? "one seed" : $"median of {seeds} seeds, where a cell names no other number, ± standard deviation (lowest to highest)")}.\n";
+        string over = seeds == 1 ? "one seed" : $"median of {seeds} seeds, where a cell names no other number, ± standard deviation (lowest to highest)";
+        string text = $"GLUE dev, in percent{(results.Any(model => model.Scores.Any(score => score.Seed is not null)) ? $"; {over}" : "")}.\n";
         string[] missing = [.. results.SelectMany(model => model.Averages).SelectMany(average => average.MissingTasks).Distinct()];
         text += missing.Length == 0 ? "" : $"Averages need every task of their convention; not run: {string.Join(", ", missing)}.\n";
         return text + (medians.Any(median => median.Subset)

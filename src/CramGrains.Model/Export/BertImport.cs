@@ -26,7 +26,7 @@ internal static class BertImport
         int maximumLength = config.Integer("max_position_embeddings") - firstPosition;
         int segmentTypes = config.Integer("type_vocab_size");
         var shape = new ArchitectureRecipe(
-            Layers: config.Integer("num_hidden_layers"),
+            Layers: config.Layers("num_hidden_layers"),
             HiddenSize: config.Integer("hidden_size"),
             Heads: config.Heads("num_attention_heads", config.Integer("hidden_size")),
             FeedForwardSize: config.Integer("intermediate_size"),
@@ -55,7 +55,9 @@ internal static class BertImport
         }
         else if (segmentTypes == 1)
         {
-            weights["positions.weight"] = positions + source.Take(names.Segments);
+            var segments = source.Take(names.Segments);
+            weights["positions.weight"] = segments.shape is [1, var width] && width == shape.HiddenSize ? positions + segments
+                : throw config.Wrong("type_vocab_size", $"the rows of {names.Segments}, which has shape [{string.Join(", ", segments.shape)}]");
         }
 
         foreach (var (ours, theirs) in names.EncoderModules(shape.Layers).Concat(head ? names.HeadModules : []))

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using CramGrains.Model.Recipes;
 
 namespace CramGrains.Model.Export;
 
@@ -32,6 +33,9 @@ internal sealed class ConfigFile
         Has(key) && _values.GetProperty(key) is { ValueKind: JsonValueKind.Object } section ? new($"{_path}: {key}", section) : throw Wrong(key, "an object");
 
     public int Integer(string key) => Has(key) && _values.GetProperty(key).TryGetInteger(out int value) ? value : throw Wrong(key, "a whole number");
+
+    /// <summary>Layers, within what a recipe may have.</summary>
+    public int Layers(string key) => Integer(key) is >= 1 and <= RecipeRules.MostLayers and var layers ? layers : throw Wrong(key, $"a whole number from 1 to {RecipeRules.MostLayers}");
 
     /// <summary>Attention heads, which share the hidden size out evenly.</summary>
     public int Heads(string key, int hiddenSize) =>

@@ -13,7 +13,7 @@ internal static class CrammedImport
     public static ImportedModel Read(string folder, ConfigFile config, IReadOnlyDictionary<string, Tensor> tensors)
     {
         var shape = new ArchitectureRecipe(
-            Layers: config.Integer("num_hidden_layers"),
+            Layers: config.Layers("num_hidden_layers"),
             HiddenSize: config.Integer("hidden_size"),
             Heads: config.Heads("num_attention_heads", config.Integer("hidden_size")),
             FeedForwardSize: config.Integer("intermediate_size"),

@@ -102,7 +102,7 @@ public sealed record ModelCard(
             Row("Parameters", ModelCost.Parameters(exported.Architecture, exported.EmbeddingRows, exported.MaximumLength).ToString("N0", CultureInfo.InvariantCulture));
             Row("Track", Recipe is null ? null : PaperTrack.Of(Recipe));
             Row("Budget", Recipe is null ? null : Budget(Recipe));
-            Row("Training time used", TrainingHours is { } hours ? Invariant($"{hours:0.###} h") : null);
+            Row("Training time used", TrainingHours is { } hours ? Time(hours) : null);
             Row("Tokens seen", TokensSeen?.ToString("N0", CultureInfo.InvariantCulture));
             Row("Model compute used", Exaflop is { } exaflop ? Invariant($"{exaflop:G4} exaFLOP") : null);
             Row("Hardware", Hardware);
@@ -138,11 +138,13 @@ public sealed record ModelCard(
 
     private static string Budget(Recipe recipe) => recipe switch
     {
-        { BudgetHours: { } hours } => Invariant($"{hours:0.###} h of training wall-clock on one device"),
+        { BudgetHours: { } hours } => $"{Time(hours)} of training wall-clock on one device",
         { BudgetTokens: { } tokens } => Invariant($"{tokens:N0} tokens"),
-        { BudgetExaflop: { } exaflop } => Invariant($"{exaflop:0.####} exaFLOP"),
+        { BudgetExaflop: { } exaflop } => Invariant($"{exaflop:G4} exaFLOP"),
         _ => "none",
     };
+
+    private static string Time(double hours) => hours < 0.1 ? Invariant($"{hours * 3600:G4} s") : Invariant($"{hours:0.###} h");
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }

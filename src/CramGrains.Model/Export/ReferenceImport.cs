@@ -110,7 +110,7 @@ internal static class ReferenceImport
 
         bool bias = arch.Flag("use_bias", true);
         return new(
-            Layers: arch.Integer("num_transformer_layers"),
+            Layers: arch.Layers("num_transformer_layers"),
             HiddenSize: arch.Integer("hidden_size"),
             Heads: attention.Heads("num_attention_heads", arch.Integer("hidden_size")),
             FeedForwardSize: arch.Integer("intermed_size"),

@@ -5,6 +5,9 @@ namespace CramGrains.Model.Recipes;
 /// <summary>The range of every setting, and what cannot go together.</summary>
 internal static partial class RecipeRules
 {
+    /// <summary>Layers of a model at most.</summary>
+    internal const int MostLayers = 512;
+
     /// <summary>All that is wrong with a recipe; each line begins with the key's path.</summary>
     public static IReadOnlyList<string> Problems(Recipe recipe)
     {
@@ -113,7 +116,7 @@ internal static partial class RecipeRules
 
     private static void Architecture(ArchitectureRecipe shape, Collector rules)
     {
-        rules.Within("architecture.layers", shape.Layers, 1, 512);
+        rules.Within("architecture.layers", shape.Layers, 1, MostLayers);
         rules.Within("architecture.hidden_size", shape.HiddenSize, 2, 65_536);
         rules.Within("architecture.heads", shape.Heads, 1, 1024);
         rules.Within("architecture.feed_forward_size", shape.FeedForwardSize, 2, 1_048_576);

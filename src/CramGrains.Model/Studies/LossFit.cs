@@ -8,7 +8,7 @@ public readonly record struct LadderPoint(double Budget, double Loss);
 /// <summary>Forms of a fit.</summary>
 public enum LossFitForm
 {
-    /// <summary>L = a + b t^-c, least squares; needs four budgets.</summary>
+    /// <summary>L = a + b t^-c, least squares; needs four budgets, and losses that level off.</summary>
     PowerLaw = 1,
 
     /// <summary>L = a + b ln t, least squares: a line through what is there, that falls for ever and says nothing far out.</summary>
@@ -23,12 +23,12 @@ public enum LossFitForm
 /// <param name="Residuals">Measured less fitted loss at each point, nats, in the order of the points.</param>
 public sealed record LossFit(LossFitForm Form, double A, double B, double C, IReadOnlyList<double> Residuals)
 {
-    private const double LeastExponent = 0.005, LargestExponent = 3;
+    private const double LeastExponent = 0.005, LargestExponent = 3, EndOfSearch = 1.01;
 
     /// <summary>The fitted loss at a budget.</summary>
     public double At(double budget) => Form == LossFitForm.PowerLaw ? A + (B * Math.Pow(budget, -C)) : A + (B * Math.Log(budget));
 
-    /// <summary>Fits a ladder: a power law from four different budgets on, else a line over the logarithm; null for fewer than two.</summary>
+    /// <summary>Fits a ladder: a power law from four different budgets on where the losses level off, else a line over the logarithm; null for fewer than two.</summary>
     /// <param name="points">The ladder; several points of one budget are all counted.</param>
     public static LossFit? Of(IReadOnlyList<LadderPoint> points)
     {
@@ -41,15 +41,25 @@ public sealed record LossFit(LossFitForm Form, double A, double B, double C, IRe
 
         if (budgets < 4)
         {
-            var (a, b, _) = Line(points, Math.Log);
-            return WithResiduals(new(LossFitForm.LogLinear, a, b, 0, []), points);
+            return OverLogarithm(points);
         }
 
         // Budgets are measured in their geometric mean, so that t^-c neither vanishes nor grows out of proportion while c is sought.
         double unit = Math.Exp(points.Average(point => Math.Log(point.Budget)));
         double exponent = BestExponent(c => Line(points, t => Math.Pow(t / unit, -c)).Error);
+        if (exponent < LeastExponent * EndOfSearch)
+        {
+            return OverLogarithm(points); // which a power law becomes as its exponent falls, with a level far below zero
+        }
+
         var (level, slope, _) = Line(points, t => Math.Pow(t / unit, -exponent));
         return WithResiduals(new(LossFitForm.PowerLaw, level, slope * Math.Pow(unit, exponent), exponent, []), points);
+    }
+
+    private static LossFit OverLogarithm(IReadOnlyList<LadderPoint> points)
+    {
+        var (a, b, _) = Line(points, Math.Log);
+        return WithResiduals(new(LossFitForm.LogLinear, a, b, 0, []), points);
     }
 
     private static LossFit WithResiduals(LossFit fit, IReadOnlyList<LadderPoint> points) =>

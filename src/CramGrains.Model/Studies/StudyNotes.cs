@@ -46,6 +46,13 @@ internal static class StudyNotes
 
         if (study.Glue is { } tuned && glue.Any(result => !result.Choice))
         {
+            int planned = StudyPlan.Cells(study).Count(cell => StudyPlan.IsFineTuned(study, cell) && !HasDiverged(cell) && !HasDiverged(StudyPlan.ChoiceCell(study, cell.Variant))) * tuned.Tasks.Count * tuned.Seeds.Count;
+            int done = glue.Count(result => !result.Choice);
+            if (done < planned)
+            {
+                yield return $"GLUE is not finished: {done} of {planned} fine-tunings are done, so medians may be over other numbers of seeds.";
+            }
+
             yield return "GLUE: dev sets, headline metric of each task in percent, median over fine-tunings ± standard deviation; the mean is that of the medians. One setting for all tasks "
                 + $"of a variant{(StudySettings.Candidates(tuned).Count > 1 ? ", chosen from the same candidates on held-out training data, never on dev" : "")}.";
             foreach (var task in glue.Where(result => !result.Choice).GroupBy(result => result.Task).Where(group => group.Any(result => result.Scores.Any(score => score.Subset))))
@@ -54,6 +61,8 @@ internal static class StudyNotes
                 yield return $"{Evaluation.GlueTask.Of(task.Key).Id} was fine-tuned on {examples} training examples or scored on fewer than the official files hold: not comparable with published GLUE.";
             }
         }
+
+        bool HasDiverged(StudyCell cell) => cells.Any(result => result.Cell == cell && result.Failure is not null);
     }
 
     /// <summary>One recipe on one device has one speed; where it has not, equal wall clock was not an equal chance. Equal tokens were: there only the speed itself is wrong.</summary>

@@ -3,12 +3,21 @@ namespace CramGrains.Model.Studies;
 /// <summary>What a study needs beyond its shape; each problem begins with the key's path.</summary>
 internal static class StudyRules
 {
+    // What every cell is given last, whatever is set before.
+    private static readonly Dictionary<string, string> OfCells = new()
+    {
+        ["seed"] = "seeds", ["budget"] = "budgets", ["budget_hours"] = "budgets", ["budget_tokens"] = "budgets", ["budget_exaflop"] = "budgets",
+    };
+
+    private static readonly Dictionary<string, string> OfGlue = new() { ["seeds"] = "glue.seeds", ["tasks"] = "glue.tasks" };
+
     public static IEnumerable<string> Problems(StudyDefinition study)
     {
         var problems = new List<string>();
         CheckName("name", study.Name, problems);
         CheckBudgets("budgets", study.Budgets, problems);
         CheckSeeds("seeds", study.Seeds, problems);
+        CheckEffect("set", study.Set, OfCells, problems);
         if (study.Variants.Count == 0)
         {
             problems.Add("variants must hold one variant or more, the baseline first, got none.");
@@ -17,6 +26,7 @@ internal static class StudyRules
         foreach (var (index, variant) in study.Variants.Index())
         {
             CheckName($"variants.{index}.name", variant.Name, problems);
+            CheckEffect($"variants.{index}.set", variant.Set, OfCells, problems);
             CheckGrid($"variants.{index}.grid", variant.Grid, study.GridBudget, problems);
         }
 
@@ -47,6 +57,7 @@ internal static class StudyRules
         {
             CheckName($"ablate.without.{index}.name", element.Name, problems);
             CheckSeeds($"ablate.without.{index}.seeds", element.Seeds ?? ablation.Seeds ?? study.Seeds, problems);
+            CheckEffect($"ablate.without.{index}.set", element.Set, OfCells, problems);
             if (element.Set.Count == 0)
             {
                 problems.Add($"ablate.without.{index}.set must take something away, got no overrides.");
@@ -75,6 +86,14 @@ internal static class StudyRules
         CheckDifferent("glue.tasks", glue.Tasks.Select(task => task.ToString()), problems);
         CheckSeeds("glue.seeds", glue.Seeds, problems);
         CheckSeeds("glue.choice_seeds", glue.ChoiceSeeds ?? glue.Seeds, problems);
+        CheckEffect("glue.set", glue.Set, OfGlue, problems);
+        CheckEffect("glue.choice_set", glue.ChoiceSet, OfGlue, problems);
+        CheckDifferent("glue.settings", StudySettings.Candidates(glue).Select(StudySettings.Text), problems);
+        foreach (var (index, candidate) in StudySettings.Candidates(glue).Index())
+        {
+            CheckEffect($"glue.settings.{index}", candidate, OfGlue, problems);
+        }
+
         foreach (string budget in (glue.Budgets ?? []).Where(budget => !study.Budgets.Contains(budget)))
         {
             problems.Add($"glue.budgets must be budgets of the study ({string.Join(", ", study.Budgets)}), got \"{budget}\".");
@@ -93,6 +112,7 @@ internal static class StudyRules
             return;
         }
 
+        CheckEffect($"{path}.key", [grid.Key], OfCells, problems);
         if (grid.Values.Count < 2 || grid.Values.Distinct().Count() < grid.Values.Count)
         {
             problems.Add($"{path}.values must be two or more different values, got [{string.Join(", ", grid.Values.Select(StudyCell.Text))}].");
@@ -101,6 +121,19 @@ internal static class StudyRules
         if (budget is null)
         {
             problems.Add($"grid_budget is missing, and {path} needs it. Add one, for example \"grid_budget\": \"60s\".");
+        }
+    }
+
+    /// <summary>Refuses what the study sets itself: a variant, element or candidate that differs by nothing else would be compared with itself.</summary>
+    private static void CheckEffect(string path, IReadOnlyList<string>? overrides, Dictionary<string, string> own, List<string> problems)
+    {
+        foreach (string given in overrides ?? [])
+        {
+            string key = given.Split('=')[0].Trim();
+            if (own.TryGetValue(key.StartsWith("fine_tuning.", StringComparison.Ordinal) ? key["fine_tuning.".Length..] : key, out string? study))
+            {
+                problems.Add($"{path}: \"{given}\" would have no effect, since the study's own \"{study}\" come after it. Leave it out.");
+            }
         }
     }
 

@@ -45,7 +45,7 @@ public sealed record StudyAblationRow(StudyRow Row, double? NatsWorse);
 /// <param name="Unit">What budgets count.</param>
 /// <param name="Points">Budgets and median losses.</param>
 /// <param name="Fit">The fit; null for fewer than two budgets.</param>
-/// <param name="At24Hours">Extrapolation to a day; null where budgets are no times, or too few for a power law: a line over the logarithm soon goes below zero.</param>
+/// <param name="At24Hours">Extrapolation to a day; null where budgets are no times, or no power law: a line over the logarithm soon goes below zero.</param>
 public sealed record StudyLadder(string Variant, BudgetUnit Unit, IReadOnlyList<LadderPoint> Points, LossFit? Fit, double? At24Hours);
 
 /// <summary>All that a study says, as a pure function of its results.</summary>

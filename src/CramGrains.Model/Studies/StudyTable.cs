@@ -51,7 +51,7 @@ public static class StudyTable
         {
             Row(text,
             [
-                row.Label, row.Budget, Seeds(row), Loss(row), $"{Number(row.Tokens / 1e6, "0.0")} M", Number(row.Updates, "N0"), Number(row.TokensPerSecond, "N0"),
+                row.Label, row.Budget, Seeds(row), Loss(row), TokenCount.Text(row.Tokens), Number(row.Updates, "N0"), Number(row.TokensPerSecond, "N0"),
                 .. tasks.Select(task => row.Glue.FirstOrDefault(score => score.Task == task.Task) is { } score ? Percent(score.Scores) + (score.Subset ? " (subset)" : "") : "-"),
                 .. scored ? [row.GlueMean is { } mean ? Number(100 * mean, "0.0") + (row.GlueMeans is { Count: > 1 } means ? $" ± {Number(100 * means.Deviation, "0.0")}" : "") : "-"] : (string[])[],
             ]);
@@ -118,7 +118,7 @@ public static class StudyTable
         Rule(text, 7);
         foreach (var (row, worse) in study.Ablations)
         {
-            Row(text, [row.Without!, row.Budget, Seeds(row), Loss(row), worse is { } nats ? Signed(nats, "0.000") : "-", $"{Number(row.Tokens / 1e6, "0.0")} M", Number(row.Updates, "N0")]);
+            Row(text, [row.Without!, row.Budget, Seeds(row), Loss(row), worse is { } nats ? Signed(nats, "0.000") : "-", TokenCount.Text(row.Tokens), Number(row.Updates, "N0")]);
         }
 
         text.Append('\n');
@@ -140,20 +140,22 @@ public static class StudyTable
             Row(text,
             [
                 ladder.Variant, Formula(ladder.Fit!, ladder.Unit), string.Join(", ", ladder.Fit!.Residuals.Select(residual => Signed(residual, "0.000"))),
-                ladder.At24Hours is { } loss ? $"{Number(loss, "0.00")} (extrapolation, {Number(24 * 3600 / ladder.Points[^1].Budget, "0")} times the longest budget)" : "-",
+                ladder.At24Hours is { } loss ? $"{Number(loss, "0.00")} ({Reach(24 * 3600 / ladder.Points[^1].Budget)})" : "-",
             ]);
         }
 
         text.Append(fitted.Any(ladder => ladder.Fit!.Form == LossFitForm.LogLinear)
-            ? "\nFewer than four budgets: a line over the logarithm of the budget, which falls for ever and is not extrapolated.\n\n"
+            ? "\nFewer than four budgets, or losses that do not level off: a line over the logarithm of the budget, which falls for ever and is not extrapolated.\n\n"
             : "\nLeast squares over the medians of the budgets.\n\n");
     }
+
+    private static string Reach(double longest) => longest > 1 ? $"extrapolation, {Number(longest, "0.#")} times the longest budget" : "within the ladder";
 
     private static string Formula(LossFit fit, BudgetUnit unit)
     {
         string t = unit switch { BudgetUnit.Seconds => "s", BudgetUnit.Tokens => "tokens", _ => "exaFLOP" };
         return fit.Form == LossFitForm.PowerLaw
-            ? $"{Number(fit.A, "0.000")} + {Number(fit.B, "G4")} t^-{Number(fit.C, "0.000")}, t in {t}"
+            ? $"{Number(fit.A, "0.000")} {(fit.B < 0 ? "-" : "+")} {Number(Math.Abs(fit.B), "G4")} t^-{Number(fit.C, "0.000")}, t in {t}"
             : $"{Number(fit.A, "0.000")} {(fit.B < 0 ? "-" : "+")} {Number(Math.Abs(fit.B), "0.0000")} ln t, t in {t}";
     }
 

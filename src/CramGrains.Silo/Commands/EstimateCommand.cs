@@ -84,7 +84,7 @@ internal static class EstimateCommand
 
     private static void Print(RunEstimate estimate)
     {
-        const double Gibi = 1L << 30;
+        const double Gibi = 1L << 30, MostRounding = 0.05;
         Console.WriteLine($"{"track",-30} {estimate.Track}");
         Row("parameters", estimate.Parameters / 1e6, "0.0 M");
         Row("model FLOPs per token", estimate.FlopsPerToken / 1e6, "0.0 MFLOP", "");
@@ -104,8 +104,10 @@ internal static class EstimateCommand
         static string Text(double number, string format)
         {
             int digits = format.IndexOfAny(['0', '#']), end = format.IndexOf(' ', digits);
-            return format[..digits] + number.ToString(end < 0 ? format[digits..] : format[digits..end], CultureInfo.InvariantCulture)
-                + (end < 0 ? "" : format[end..].Replace("'", "", StringComparison.Ordinal));
+            string shown = number.ToString(end < 0 ? format[digits..] : format[digits..end], CultureInfo.InvariantCulture);
+            // A small model or budget would read as none.
+            bool far = Math.Abs(double.Parse(shown, NumberStyles.Float | NumberStyles.AllowThousands, CultureInfo.InvariantCulture) - number) > MostRounding * Math.Abs(number);
+            return format[..digits] + (far ? number.ToString("G3", CultureInfo.InvariantCulture) : shown) + (end < 0 ? "" : format[end..].Replace("'", "", StringComparison.Ordinal));
         }
     }
 }

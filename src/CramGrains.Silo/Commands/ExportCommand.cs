@@ -28,6 +28,11 @@ internal static class ExportCommand
         };
         command.SetAction(parsed =>
         {
+            if (parsed.GetRequiredValue(target).Length == 0)
+            {
+                throw new ArgumentException("DIR is empty. Name a folder; it is made where there is none."); // as an unset variable of a shell leaves it
+            }
+
             TorchRuntime.Load(Environment.GetEnvironmentVariable("CRAM_LIBTORCH"));
             var result = Export(parsed.GetRequiredValue(source), parsed.GetRequiredValue(target), parsed.GetValue(home), parsed.GetValue(vocabulary));
             Console.WriteLine(parsed.GetValue(json)

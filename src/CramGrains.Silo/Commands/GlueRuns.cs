@@ -32,10 +32,16 @@ internal sealed class GlueRuns
     /// <param name="foundOnly">Runs nothing: only results that are there.</param>
     /// <param name="say">Told of each fine-tuning in one line.</param>
     /// <param name="stop">Ends between steps.</param>
+    /// <exception cref="ArgumentException">There are no tasks.</exception>
     /// <exception cref="GlueException">None of the tasks has its files there.</exception>
     public GlueRuns(FineTuningRecipe recipe, string glueFolder, torch.Device device, string? resultsFolder, bool keep, bool foundOnly, Action<string> say, CancellationToken stop)
     {
         (_recipe, _glueFolder, _device, _resultsFolder, _keep, _foundOnly, _say, _stop) = (recipe, glueFolder, device, resultsFolder, keep, foundOnly, say, stop);
+        if (recipe.Tasks.Count == 0)
+        {
+            throw new ArgumentException("No task is named. Give some, such as --tasks cola,mrpc; the run's recipe may have none in fine_tuning.tasks.");
+        }
+
         var available = GlueReader.Available(glueFolder);
         Tasks = [.. recipe.Tasks.Where(available.Contains)];
         string[] missing = [.. recipe.Tasks.Except(available).Select(task => GlueTask.Of(task).Id)];
@@ -120,7 +126,7 @@ internal sealed class GlueRuns
 
             if (column.ResultsIn is not null)
             {
-                GlueResultFolder.Write(column.ResultsIn, column.Encoder.Identity, _recipe, result);
+                GlueResultFolder.Write(column.ResultsIn, column.Encoder.Identity, _recipe, data, result);
             }
 
             column.Add(result);
@@ -154,7 +160,8 @@ internal sealed class GlueRuns
 
     private static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
-    private static string FolderName(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
+    /// <summary>A name as that of one folder; dots alone would be another place.</summary>
+    private static string FolderName(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' || (c == '.' && name.Any(other => other != '.')) ? c : '-'));
 
     private static string Show(FineTuningResult result) => string.Join(", ", result.Scores.Select(score =>
         $"{score.Task} {score.Metric.Id()} {(100 * score.Value).ToString("0.0", CultureInfo.InvariantCulture)}"));

@@ -74,6 +74,11 @@ internal static class GlueSubmitCommand
         var command = new Command("check", "Says whether the GLUE test server would take a zip: files, rows, labels. Example: cram glue check submission.zip") { zip };
         command.SetAction(parsed =>
         {
+            if (Directory.Exists(parsed.GetRequiredValue(zip)))
+            {
+                throw new ArgumentException($"{parsed.GetRequiredValue(zip)}: is a folder. Name a zip for the GLUE test server.");
+            }
+
             var problems = GlueSubmission.Check(parsed.GetRequiredValue(zip));
             foreach (string problem in problems)
             {

@@ -62,10 +62,10 @@ internal sealed record LocalPretraining(
     {
         Directory.CreateDirectory(Folder);
         Directory.CreateDirectory(Cache);
-        File.WriteAllText(Path.Combine(Folder, "recipe.json"), RecipeJson.ToCanonicalJson(Recipe));
+        AtomicFile.WriteText(Path.Combine(Folder, "recipe.json"), RecipeJson.ToCanonicalJson(Recipe));
         using var engine = PretrainingEngines.Create(Recipe, VocabularySize, Device, Cache, Console.Error.WriteLine);
         EngineName = engine.Name;
-        using var metrics = new StreamWriter(Path.Combine(Folder, "metrics.jsonl"), append: true) { AutoFlush = true };
+        using var metrics = MetricsFile.Append(Folder);
         Pretrainer? pretrainer = null;
         var events = new DirectProgress<TrainingEvent>(happened =>
         {

@@ -29,9 +29,11 @@ internal static class PredictCommand
             var place = LocalDevice.Choose(parsed.GetValue(device));
             using var tuned = Open(parsed.GetRequiredValue(model), parsed.GetValue(task), parsed.GetValue(glue), parsed.GetValue(home), place);
             var examples = Examples(tuned.Task, parsed.GetRequiredValue(texts));
-            foreach (var (example, outputs) in examples.Zip(tuned.Outputs(examples).Chunk(tuned.Task.Outputs)))
+            var cut = tuned.CutTokens(examples);
+            foreach (var (index, outputs) in tuned.Outputs(examples).Chunk(tuned.Task.Outputs).Index())
             {
-                Print(tuned.Task, example, outputs, parsed.GetValue(json));
+                Warn(tuned, index, cut[index]);
+                Print(tuned.Task, examples[index], outputs, cut[index], parsed.GetValue(json));
             }
 
             return CommandLineRun.Done;
@@ -52,6 +54,11 @@ internal static class PredictCommand
         var task = GlueTask.All.FirstOrDefault(known => known.Id == taskName)
             ?? throw new ArgumentException($"--task must be one of {string.Join(", ", GlueTask.All.Select(known => known.Id))}, got {taskName ?? "nothing"}.");
         string run = RunCheckpoint.FolderOf(source, home);
+        if (File.Exists(Path.Combine(run, CheckpointStore.ManifestFile)))
+        {
+            throw new ArgumentException($"{source}: is one checkpoint. Name its run, beside which fine-tuned models are kept.");
+        }
+
         string kept = FineTunedFolder.OfRun(run, task.Name);
         bool isThere = File.Exists(Path.Combine(kept, FineTunedFolder.DescriptionFile)), outdated = isThere && IsOutdated(kept, run);
         if (outdated && glueFolder is null)
@@ -98,7 +105,19 @@ internal static class PredictCommand
             : throw new ArgumentException($"Task {task.Id} takes two texts for each answer, got {texts.Length}.");
     }
 
-    private static void Print(GlueTask task, GlueExample example, float[] outputs, bool json)
+    /// <summary>An answer to part of a text says so.</summary>
+    private static void Warn(FineTunedModel tuned, int index, int cut)
+    {
+        if (cut > 0)
+        {
+            string which = tuned.Task.SecondColumn is null ? $"Text {index + 1} has" : $"Texts {(2 * index) + 1} and {(2 * index) + 2} have";
+            string place = tuned.Task.SecondColumn is null ? "at its end" : "at the end of the longer one";
+            Console.Error.WriteLine(
+                $"{which} {tuned.MaximumLength + cut} tokens with the special ones, but the model was fine-tuned for {tuned.MaximumLength} (fine_tuning.maximum_length): {cut} {place} were not read.");
+        }
+    }
+
+    private static void Print(GlueTask task, GlueExample example, float[] outputs, int cut, bool json)
     {
         // Classes by softmax; a regression's score as the task counts it.
         double[] shares = [.. outputs.Select(output => Math.Exp(output - outputs.Max()))];
@@ -108,7 +127,7 @@ internal static class PredictCommand
         if (json)
         {
             Console.WriteLine(JsonSerializer.Serialize(
-                new { Task = task.Id, example.First, example.Second, Answer = answer, Probability = task.IsRegression ? (double?)null : probabilities[best] }, OneLine));
+                new { Task = task.Id, example.First, example.Second, Answer = answer, Probability = task.IsRegression ? (double?)null : probabilities[best], CutTokens = cut }, OneLine));
             return;
         }
 

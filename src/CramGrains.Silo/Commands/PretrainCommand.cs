@@ -3,6 +3,7 @@ using System.Text.Json;
 using CramGrains.Model.Data;
 using CramGrains.Model.Recipes;
 using CramGrains.Model.Training;
+using CramGrains.Silo.Hosting;
 using TorchSharp;
 
 namespace CramGrains.Silo.Commands;
@@ -45,7 +46,7 @@ internal static class PretrainCommand
                 using var opened = Corpus.Open(folder, verify: false);
                 var outcome = Pretrain(run, opened, parsed.GetRequiredValue(output), place, LocalCorpora.Cache(parsed.GetValue(cache), corporaFolder), stop);
                 string report = JsonSerializer.Serialize(outcome, RecipeJson.Options);
-                File.WriteAllText(Path.Combine(parsed.GetRequiredValue(output), "result.json"), report + "\n");
+                AtomicFile.WriteText(Path.Combine(parsed.GetRequiredValue(output), "result.json"), report + "\n");
                 Console.WriteLine(parsed.GetValue(json) ? report : Text(outcome));
                 stop.ThrowIfCancellationRequested();
             });
@@ -58,8 +59,7 @@ internal static class PretrainCommand
     {
         LocalCorpora.RequireFit(recipe, corpus);
         LocalPretraining.Checkpoints(output).RequireRun(RecipeJson.Digest(recipe), corpus.Manifest.Digest); // before its vocabulary is written over
-        File.WriteAllLines(Path.Combine(output, RunCheckpoint.VocabularyFile), corpus.Vocabulary);
-        File.Copy(Path.Combine(corpus.Folder, CorpusManifest.FileName), Path.Combine(output, RunCheckpoint.CorpusFile), overwrite: true);
+        RunCheckpoint.WriteCorpus(output, corpus.Vocabulary, File.ReadAllText(Path.Combine(corpus.Folder, CorpusManifest.FileName)));
         var pretraining = new LocalPretraining(recipe, corpus.Training, corpus.HeldOut, corpus.Encoder.VocabularySize, corpus.Manifest.Digest, output, device, cache);
         var result = pretraining.Run(null, stop);
         string? product = DeviceNames.Of(device);

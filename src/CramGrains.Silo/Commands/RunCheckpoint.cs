@@ -1,3 +1,4 @@
+using System.Text.Json;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Data;
 using CramGrains.Model.Export;
@@ -73,6 +74,23 @@ internal sealed record RunCheckpoint(
         }
     }
 
+    /// <summary>Writes beside a run what it needs of its corpus, each file whole or not at all: a run that is killed here has checkpoints already.</summary>
+    /// <param name="run">The run's folder.</param>
+    /// <param name="vocabulary">Entries by id; null where they are not known.</param>
+    /// <param name="manifest">The corpus' manifest as text; null where there is none.</param>
+    public static void WriteCorpus(string run, IReadOnlyList<string>? vocabulary, string? manifest)
+    {
+        if (vocabulary is not null)
+        {
+            AtomicFile.WriteText(Path.Combine(run, VocabularyFile), string.Join('\n', vocabulary) + "\n");
+        }
+
+        if (manifest is not null)
+        {
+            AtomicFile.WriteText(Path.Combine(run, CorpusFile), manifest);
+        }
+    }
+
     public void Dispose() => Checkpoint.Dispose();
 
     private static LoadedCheckpoint Load(string folder)
@@ -83,6 +101,11 @@ internal sealed record RunCheckpoint(
         }
 
         var store = new CheckpointStore(Path.Combine(folder, "checkpoints"), keep: 2);
+        if (!Directory.Exists(store.Folder) && !File.Exists(Path.Combine(folder, "recipe.json")))
+        {
+            throw new ExportException($"{folder}: is no run and no checkpoint: it holds neither checkpoints/ and recipe.json nor manifest.json.");
+        }
+
         return store.TryLoadNewest(out _) ?? throw new ExportException($"{store.Folder}: holds no checkpoint yet. The first is written after checkpoints.interval_seconds.");
     }
 
@@ -108,5 +131,15 @@ internal sealed record RunCheckpoint(
         return (open.Vocabulary, corpus);
     }
 
-    private static CorpusManifest? LocalCorpus(string path) => System.Text.Json.JsonSerializer.Deserialize<CorpusManifest>(File.ReadAllText(path), RecipeJson.Options);
+    private static CorpusManifest? LocalCorpus(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<CorpusManifest>(File.ReadAllText(path), RecipeJson.Options);
+        }
+        catch (JsonException problem)
+        {
+            throw new ExportException($"{path}: torn or altered: {problem.Message} The command that trained the run writes it anew; without the file nothing is known of the corpus, and the rest is exported.", problem);
+        }
+    }
 }

@@ -17,7 +17,7 @@ namespace CramGrains.Silo.Commands;
 /// </remarks>
 internal sealed class StudyFolder(string root)
 {
-    private const string AboutFile = "about.json", ResultFile = "result.json", RecipeFile = "recipe.json", LockFolder = "locks";
+    private const string AboutFile = "about.json", ResultFile = "result.json", LockFolder = "locks";
     private const int Version = 1;
     private const int LongestName = 255; // bytes, of every common file system; a setting of many overrides is longer
 
@@ -58,29 +58,37 @@ internal sealed class StudyFolder(string root)
     /// <summary>What a finished piece gave; null when it is not finished.</summary>
     /// <param name="piece">Its name, with '/' between folders.</param>
     /// <param name="about">What it must have been made for.</param>
-    /// <param name="recipe">Its recipe, to say what differs.</param>
+    /// <param name="settings">Its settings, to say what differs.</param>
     /// <exception cref="CheckpointMismatchException">It was made for something else.</exception>
     /// <exception cref="InvalidDataException">It cannot be read.</exception>
-    public T? Find<T>(string piece, IReadOnlyDictionary<string, string> about, Recipe? recipe = null)
+    public T? Find<T>(string piece, IReadOnlyDictionary<string, string> about, StudySettingsFile? settings = null)
         where T : class
     {
         string path = Path.Combine(Of(piece), ResultFile);
         if (!File.Exists(path))
         {
-            RequireBegun(piece, about, recipe);
+            RequireBegun(piece, about, settings);
             return null;
         }
 
         var found = Read<Finished<T>>(path);
-        RequireSame(piece, found.About, about, recipe);
+        RequireSame(piece, found.About, about, settings);
         return found.Result;
     }
 
     /// <summary>Notes what a piece is for, before the first of it is done.</summary>
-    public void Begin(string piece, IReadOnlyDictionary<string, string> about)
+    /// <param name="piece">Its name.</param>
+    /// <param name="about">What it is made for.</param>
+    /// <param name="settings">Its settings, where nothing else writes them there.</param>
+    public void Begin(string piece, IReadOnlyDictionary<string, string> about, StudySettingsFile? settings = null)
     {
         if (!File.Exists(Path.Combine(Of(piece), AboutFile)))
         {
+            if (settings is not null)
+            {
+                AtomicFile.WriteText(Path.Combine(Of(piece), settings.Name), settings.Json + "\n");
+            }
+
             AtomicFile.WriteText(Path.Combine(Of(piece), AboutFile), JsonSerializer.Serialize(new Begun(Version, about), StudyJson.Options) + "\n");
         }
     }
@@ -106,16 +114,16 @@ internal sealed class StudyFolder(string root)
             : $"{name[..(longest - Digits - 1)]}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..Digits]}";
     }
 
-    private void RequireBegun(string piece, IReadOnlyDictionary<string, string> about, Recipe? recipe)
+    private void RequireBegun(string piece, IReadOnlyDictionary<string, string> about, StudySettingsFile? settings)
     {
         string path = Path.Combine(Of(piece), AboutFile);
         if (File.Exists(path))
         {
-            RequireSame(piece, Read<Begun>(path).About, about, recipe);
+            RequireSame(piece, Read<Begun>(path).About, about, settings);
         }
     }
 
-    private void RequireSame(string piece, IReadOnlyDictionary<string, string> there, IReadOnlyDictionary<string, string> here, Recipe? recipe)
+    private void RequireSame(string piece, IReadOnlyDictionary<string, string> there, IReadOnlyDictionary<string, string> here, StudySettingsFile? settings)
     {
         string[] different = [.. here.Keys.Union(there.Keys).Where(key => there.GetValueOrDefault(key) != here.GetValueOrDefault(key))];
         if (different.Length == 0)
@@ -124,9 +132,9 @@ internal sealed class StudyFolder(string root)
         }
 
         string what = string.Join(", ", different.Select(key => $"{key} {Short(there.GetValueOrDefault(key))} instead of {Short(here.GetValueOrDefault(key))}"));
-        string stored = Path.Combine(Of(piece), RecipeFile);
-        string[] settings = recipe is not null && File.Exists(stored) ? [.. RecipeDifferences.Of(File.ReadAllText(stored), RecipeJson.ToCanonicalJson(recipe))] : [];
-        string which = settings.Length == 0 ? "" : $" ({string.Join("; ", settings.Take(5))}{(settings.Length > 5 ? $"; and {settings.Length - 5} more" : "")})";
+        string? stored = settings is null ? null : Path.Combine(Of(piece), settings.Name);
+        string[] changed = File.Exists(stored) ? [.. RecipeDifferences.Of(File.ReadAllText(stored), settings!.Json)] : [];
+        string which = changed.Length == 0 ? "" : $" ({string.Join("; ", changed.Take(5))}{(changed.Length > 5 ? $"; and {changed.Length - 5} more" : "")})";
         throw new CheckpointMismatchException(
             $"{Of(piece)}: was made with {what}{which}. Delete that folder to do it again, take the study back to what it was, or give another --out.");
     }
@@ -148,4 +156,16 @@ internal sealed class StudyFolder(string root)
     private sealed record Begun(int Version, IReadOnlyDictionary<string, string> About);
 
     private sealed record Finished<T>(int Version, IReadOnlyDictionary<string, string> About, T Result);
+}
+
+/// <summary>What a piece is made with, as JSON beside its result.</summary>
+/// <param name="Name">Name of the file.</param>
+/// <param name="Json">Its text now.</param>
+internal sealed record StudySettingsFile(string Name, string Json)
+{
+    /// <summary>Of a pretraining, which writes the file itself.</summary>
+    public static StudySettingsFile Of(Recipe recipe) => new("recipe.json", RecipeJson.ToCanonicalJson(recipe));
+
+    /// <summary>Of a fine-tuning, without what a piece of its own has besides: task and seed.</summary>
+    public static StudySettingsFile Of(FineTuningRecipe settings) => new("settings.json", JsonSerializer.Serialize(settings with { Tasks = [], Seeds = 1 }, RecipeJson.Options));
 }

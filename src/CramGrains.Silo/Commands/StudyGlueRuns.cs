@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using CramGrains.Model.Checkpoints;
 using CramGrains.Model.Evaluation;
 using CramGrains.Model.Recipes;
@@ -131,9 +130,9 @@ internal sealed class StudyGlueRuns(
     /// <summary>Whether its result is there, whoever made it.</summary>
     private bool Take(Work work)
     {
-        if (!_results.ContainsKey(work.Piece) && folder.Find<StudyGlueResult>(work.Piece, About(work)) is { } found)
+        if (!_results.ContainsKey(work.Piece) && folder.Find<StudyGlueResult>(work.Piece, About(work), StudySettingsFile.Of(Settings(work))) is { } found)
         {
-            _results[work.Piece] = found;
+            _results[work.Piece] = found with { Cell = work.Cell };
         }
 
         return _results.ContainsKey(work.Piece);
@@ -192,7 +191,7 @@ internal sealed class StudyGlueRuns(
         var settings = Settings(work);
         var (data, _) = Data(work.Task, work.Choice);
         string setting = StudySettings.Text(work.Candidate);
-        folder.Begin(work.Piece, about);
+        folder.Begin(work.Piece, about, StudySettingsFile.Of(settings));
         StudyGlueResult result;
         try
         {
@@ -225,7 +224,7 @@ internal sealed class StudyGlueRuns(
     {
         ["protocol"] = Protocol,
         ["weights"] = runs.Result(work.Cell)!.Weights!,
-        ["settings"] = Digest(JsonSerializer.Serialize(Settings(work) with { Tasks = [], Seeds = 1 }, RecipeJson.Options)),
+        ["settings"] = Digest(StudySettingsFile.Of(Settings(work)).Json),
         ["data"] = Data(work.Task, work.Choice).Digest,
     };
 
@@ -234,7 +233,7 @@ internal sealed class StudyGlueRuns(
         if (!_data.TryGetValue((task, choice), out var known))
         {
             var whole = GlueReader.Read(glueFolder, task);
-            string digest = Digest(string.Join(' ', whole.Evaluations.Select(split => split.Path).Prepend(whole.Train.Path).Select(DurableFiles.Sha256)));
+            string digest = whole.Digest();
             _data[(task, false)] = (whole, digest);
             known = choice ? _data[(task, true)] = (GlueChoice.Split(whole), digest) : _data[(task, false)];
         }

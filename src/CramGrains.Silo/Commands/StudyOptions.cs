@@ -91,6 +91,11 @@ internal sealed class StudyOptions
             throw new ArgumentException($"{lonely}: --row-order and --vocabulary go with --tokens, which is not given.");
         }
 
+        if (Directory.Exists(parsed.GetRequiredValue(File)))
+        {
+            throw new ArgumentException($"{parsed.GetRequiredValue(File)}: is a folder. Name a study file, such as studies/mini-cram.json.");
+        }
+
         var loaded = StudyLoader.Load(
             parsed.GetRequiredValue(File), budgets, seeds, tokens is not null || prepared is not null ? [] : sources.Length > 0 ? LocalCorpora.Paths(sources) : null);
         var study = loaded.Study ?? throw new ArgumentException(string.Join('\n', loaded.Problems));

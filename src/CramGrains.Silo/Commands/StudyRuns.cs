@@ -126,12 +126,12 @@ internal sealed class StudyRuns(
             return false;
         }
 
-        _results[cell] = found;
+        _results[cell] = found with { Cell = cell }; // the study may have given it another part since: what was a variant is an element taken away
         Settle(cell);
         return true;
     }
 
-    private StudyCellResult? Found(StudyCell cell, Recipe recipe) => folder.Find<StudyCellResult>(cell.Folder, About(recipe), Study.Anonymous(recipe));
+    private StudyCellResult? Found(StudyCell cell, Recipe recipe) => folder.Find<StudyCellResult>(cell.Folder, About(recipe), StudySettingsFile.Of(Study.Anonymous(recipe)));
 
     private bool RunOne(StudyCell cell, Recipe full, CancellationToken stop)
     {
@@ -205,7 +205,7 @@ internal sealed class StudyRuns(
         _results[cell] = result;
         say(string.Create(
             CultureInfo.InvariantCulture,
-            $"{cell.Name}: {(result.HeldOutFinal is { } loss ? $"held-out {loss:0.0000} nats" : "diverged")}, {result.Tokens / 1e6:0.0} M tokens, {result.Updates} updates in {result.Seconds:0.0} s"));
+            $"{cell.Name}: {(result.HeldOutFinal is { } loss ? $"held-out {loss:0.0000} nats" : "diverged")}, {TokenCount.Text(result.Tokens)} tokens, {result.Updates} updates in {result.Seconds:0.0} s"));
         Settle(cell);
     }
 
@@ -224,11 +224,14 @@ internal sealed class StudyRuns(
             return;
         }
 
-        var store = LocalPretraining.Checkpoints(path, keep: 1);
-        if (store.List() is [var newest, ..] && CheckpointStore.ReadManifest(newest).Files.FirstOrDefault(file => file.Name == CheckpointStore.OptimizerFile) is { Bytes: > 64 })
+        var whole = LocalPretraining.Checkpoints(path);
+        if (whole.List() is [_, _, ..] || (whole.List() is [var only] && CheckpointStore.ReadManifest(only).Files.FirstOrDefault(file => file.Name == CheckpointStore.OptimizerFile) is { Bytes: > 64 }))
         {
-            using var loaded = store.TryLoadNewest(out _)!;
-            store.Write(loaded.State with { OptimizerState = new Dictionary<string, torch.Tensor>() });
+            // Under the next epoch: by the same name one would have to go before the other comes, and a kill in between would leave neither.
+            using var loaded = whole.TryLoadNewest(out _)!;
+            long epoch = loaded.State.Manifest.LeaseEpoch + 1;
+            new CheckpointStore(whole.Folder, keep: 1, epoch).Write(
+                loaded.State with { Manifest = loaded.State.Manifest with { LeaseEpoch = epoch }, OptimizerState = new Dictionary<string, torch.Tensor>() });
         }
     }
 
@@ -241,18 +244,8 @@ internal sealed class StudyRuns(
     };
 
     /// <summary>What makes the folder a run for the other local commands.</summary>
-    private static void WriteCorpus(string path, StudyCorpus corpus)
-    {
-        if (corpus.Vocabulary is { } vocabulary)
-        {
-            File.WriteAllLines(Path.Combine(path, RunCheckpoint.VocabularyFile), vocabulary);
-        }
-
-        if (corpus.Manifest is { } manifest)
-        {
-            File.WriteAllText(Path.Combine(path, RunCheckpoint.CorpusFile), JsonSerializer.Serialize(manifest, RecipeJson.Options) + "\n");
-        }
-    }
+    private static void WriteCorpus(string path, StudyCorpus corpus) =>
+        RunCheckpoint.WriteCorpus(path, corpus.Vocabulary, corpus.Manifest is { } manifest ? JsonSerializer.Serialize(manifest, RecipeJson.Options) + "\n" : null);
 
     /// <summary>Measurements of earlier legs; a line that was cut by a kill is passed over, since its measurement is made again.</summary>
     private static List<CurvePoint> ReadCurve(string path)

@@ -21,7 +21,7 @@ public sealed class GlueResultFolderTests : IDisposable
     [Fact]
     public void Find_SameWeightsSettingsAndData_GivesTheResultBack()
     {
-        GlueResultFolder.Write(_folder.Path, Weights, Settings, Result(0));
+        Write(Weights, Settings, 0);
         var found = Find(Weights, Settings, 0);
         Assert.Equal(Result(0).Scores, found!.Scores);
         Assert.NotNull(Find(Weights, Settings with { Seeds = 9, Tasks = [GlueTaskName.Cola], KeepModels = true }, 0));
@@ -30,7 +30,7 @@ public sealed class GlueResultFolderTests : IDisposable
     [Fact]
     public void Find_AnythingElse_GivesNothing()
     {
-        GlueResultFolder.Write(_folder.Path, Weights, Settings, Result(0));
+        Write(Weights, Settings, 0);
         Assert.Null(Find("other weights", Settings, 0));
         Assert.Null(Find(Weights, Settings with { LearningRate = 1e-5 }, 0));
         Assert.Null(Find(Weights, Settings, 1));
@@ -40,9 +40,39 @@ public sealed class GlueResultFolderTests : IDisposable
     }
 
     [Fact]
+    public void Find_AsManyExamplesOfOtherContent_GivesNothing()
+    {
+        Write(Weights, Settings, 0);
+        _glue.Write(GlueTaskName.Cola, ("good", "", "1"), ("bad", "", "0"), ("fair", "", "0"));
+        Assert.Null(Find(Weights, Settings, 0));
+    }
+
+    [Fact]
+    public void Find_ResultWrittenBeforeItsDataWereNoted_GivesItBack()
+    {
+        Write(Weights, Settings, 0);
+        string file = Directory.EnumerateFiles(_folder.Path).Single();
+        var older = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        Assert.True(older.Remove("data"));
+        File.WriteAllText(file, older.ToJsonString());
+        Assert.NotNull(Find(Weights, Settings, 0));
+    }
+
+    [Fact]
+    public void Find_ResultOfALaterVersionWithMoreToSay_GivesItBack()
+    {
+        Write(Weights, Settings, 0);
+        string file = Directory.EnumerateFiles(_folder.Path).Single();
+        var later = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        later["device"] = "GPU";
+        File.WriteAllText(file, later.ToJsonString());
+        Assert.NotNull(Find(Weights, Settings, 0));
+    }
+
+    [Fact]
     public void Find_TornFile_GivesNothing()
     {
-        GlueResultFolder.Write(_folder.Path, Weights, Settings, Result(0));
+        Write(Weights, Settings, 0);
         string file = Directory.EnumerateFiles(_folder.Path).Single();
         File.WriteAllText(file, File.ReadAllText(file)[..40]);
         Assert.Null(Find(Weights, Settings, 0));
@@ -52,10 +82,10 @@ public sealed class GlueResultFolderTests : IDisposable
     [Fact]
     public void ReadAll_SeveralSettingsAndWeights_GivesThoseOfOneSettingAlone()
     {
-        GlueResultFolder.Write(_folder.Path, Weights, Settings, Result(1));
-        GlueResultFolder.Write(_folder.Path, Weights, Settings, Result(0));
-        GlueResultFolder.Write(_folder.Path, Weights, Settings with { LearningRate = 1e-5 }, Result(2));
-        GlueResultFolder.Write(_folder.Path, "other weights", Settings, Result(3));
+        Write(Weights, Settings, 1);
+        Write(Weights, Settings, 0);
+        Write(Weights, Settings with { LearningRate = 1e-5 }, 2);
+        Write("other weights", Settings, 3);
         Assert.Equal([0, 1], GlueResultFolder.ReadAll(_folder.Path, Weights).Select(result => result.Seed));
         Assert.Empty(GlueResultFolder.ReadAll(Path.Combine(_folder.Path, "none"), Weights));
     }
@@ -64,6 +94,9 @@ public sealed class GlueResultFolderTests : IDisposable
 
     private static FineTuningResult Result(int seed) =>
         new(GlueTaskName.Cola, seed, [new("cola", GlueMetric.Mcc, 0.25, true)], TrainExamples: 3, EvaluationExamples: 3, BrokenRows: 0, Steps: 5, TrainingSeconds: 1.5, ExamplesPerSecond: 10, FinalLoss: 0.5);
+
+    private void Write(string weights, FineTuningRecipe settings, int seed) =>
+        GlueResultFolder.Write(_folder.Path, weights, settings, GlueReader.Read(_glue.Root, GlueTaskName.Cola), Result(seed));
 
     private FineTuningResult? Find(string weights, FineTuningRecipe settings, int seed) =>
         GlueResultFolder.Find(_folder.Path, weights, settings, GlueReader.Read(_glue.Root, GlueTaskName.Cola), seed);

@@ -75,6 +75,19 @@ public sealed class GlueSubmissionTests : IDisposable
     }
 
     [Fact]
+    public void Check_FileThatStandsThereTwice_IsNamed()
+    {
+        // Whoever unpacks it is left with one of the two, and not with the one that was checked.
+        GlueSubmission.Write(Zip, Predictions());
+        using (var zip = ZipFile.Open(Zip, ZipArchiveMode.Update))
+        {
+            zip.CreateEntry("WNLI.tsv");
+        }
+
+        Assert.Equal(["WNLI.tsv: stands in the zip 2 times."], GlueSubmission.Check(Zip));
+    }
+
+    [Fact]
     public void Check_NoZip_SaysSo()
     {
         File.WriteAllText(Zip, "not a zip");

@@ -26,6 +26,10 @@ public sealed class GlueTableTests
     }
 
     [Fact]
+    public void Markdown_BaselineWithoutSeeds_SpeaksOfNone() => Assert.Contains(
+        "\nGLUE dev, in percent.\n", GlueTable.Markdown([new("majority", [new(new("cola", GlueMetric.Mcc, 0, false), null)])]), StringComparison.Ordinal);
+
+    [Fact]
     public void Markdown_TaskNotRun_LeavesAveragesOutAndNamesIt()
     {
         string table = GlueTable.Markdown([Model("ours", [0.5])]);

@@ -38,6 +38,17 @@ public sealed class HuggingFaceImportTests : IDisposable
     }
 
     [Theory]
+    [InlineData("bert", "num_hidden_layers", "-1", "a whole number from 1 to 512")]
+    [InlineData("crammed", "num_hidden_layers", "2147483647", "a whole number from 1 to 512")]
+    [InlineData("bert", "type_vocab_size", "1", "the rows of bert.embeddings.token_type_embeddings.weight, which has shape [2, 32]")]
+    public void Read_CountThatTheWeightsCannotHave_IsNamed(string kind, string key, string value, string expected)
+    {
+        string folder = Export(kind), config = Path.Combine(folder, "config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace($"\"{key}\": 2", $"\"{key}\": {value}", StringComparison.Ordinal));
+        Assert.Equal($"{config}: {key} must be {expected}, got {value}.", Assert.Throws<ExportException>(() => HuggingFaceImport.Read(folder)).Message);
+    }
+
+    [Theory]
     [InlineData("\"the\": ", "\"the\": \"x\" ,\"more\": ")]
     [InlineData("\"added_tokens\": [", "\"added_tokens\": [ \"x\", ")]
     [InlineData("\"pre_tokenizer\": {", "\"pre_tokenizer\": [1], \"other\": {")]

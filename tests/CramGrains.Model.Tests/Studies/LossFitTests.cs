@@ -40,6 +40,17 @@ public sealed class LossFitTests
         Assert.Equal(8 - (0.7 * Math.Log(960)), fit.At(960), 1e-9);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-0.05)] // falls faster and faster
+    public void Of_PointsThatDoNotLevelOff_IsALineOverTheLogarithm(double bend)
+    {
+        // A power law would take its smallest exponent, which is that line once more, and promise a loss far below zero for a long budget.
+        var fit = LossFit.Of([.. Ladder.Index().Select(pair => new LadderPoint(pair.Item, 9 - (0.7 * pair.Index) + (bend * pair.Index * pair.Index)))])!;
+        Assert.Equal(LossFitForm.LogLinear, fit.Form);
+        Assert.Equal(0, fit.Residuals.Sum(), 1e-9);
+    }
+
     [Fact]
     public void Of_ManyPointsOfOneBudget_IsNone() => Assert.Null(LossFit.Of([new(60, 4), new(60, 4.1), new(60, 4.2), new(60, 4.3)]));
 }

@@ -76,6 +76,15 @@ public sealed class StudyLoaderTests : IDisposable
     [InlineData("learning_rate=1e-5", "learning_rates=1e-5", "glue setting 'learning_rates=1e-5'")]
     [InlineData("\"tasks\": [\"cola\"]", "\"tasks\": [\"kola\"]", "glue.tasks.0 must be one of cola")]
     [InlineData("\"tasks\": [\"cola\"]", "\"tasks\": [\"cola\"], \"budgets\": [\"8m\"]", "glue.budgets must be budgets of the study (2m), got \"8m\"")]
+    [InlineData("training.mask_fraction=0.2", "seed=5", "variants.0.set: \"seed=5\" would have no effect, since the study's own \"seeds\" come after it. Leave it out.")]
+    [InlineData("training.mask_fraction=0.2", " budget_hours = 1", "variants.0.set: \" budget_hours = 1\" would have no effect, since the study's own \"budgets\" come after it. Leave it out.")]
+    [InlineData("training.mask_fraction=0.1", "budget=1m", "ablate.without.0.set: \"budget=1m\" would have no effect")]
+    [InlineData("\"seeds\": [0], \"grid", "\"seeds\": [0], \"set\": [\"seed=1\"], \"grid", "set: \"seed=1\" would have no effect")]
+    [InlineData("training.optimizer.learning_rate\"", "seed\"", "variants.0.grid.key: \"seed\" would have no effect")]
+    [InlineData("epochs=2", "seeds=3", "glue.settings.1: \"seeds=3\" would have no effect, since the study's own \"glue.seeds\" come after it. Leave it out.")]
+    [InlineData("epochs=2", "learning_rate=1e-5", "glue.settings: \"learning_rate=1e-5\" stands there 2 times. Keep one of them.")]
+    [InlineData("\"tasks\": [\"cola\"]", "\"tasks\": [\"cola\"], \"set\": [\"fine_tuning.tasks=rte\"]", "glue.set: \"fine_tuning.tasks=rte\" would have no effect")]
+    [InlineData("\"tasks\": [\"cola\"]", "\"tasks\": [\"cola\"], \"choice_set\": [\"seeds=1\"]", "glue.choice_set: \"seeds=1\" would have no effect")]
     public void Load_MistakeInTheStudy_IsSaidByPath(string right, string wrong, string expected)
     {
         const string Text = """

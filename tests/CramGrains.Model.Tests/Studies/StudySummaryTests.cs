@@ -113,6 +113,49 @@ public sealed class StudySummaryTests
         Assert.Contains("(extrapolation, 180 times the longest budget)", StudyTable.Markdown(summary));
     }
 
+    [Theory]
+    [InlineData(1_792, "1.8 k")]
+    [InlineData(896, "896")]
+    [InlineData(999_960, "1.0 M")]
+    [InlineData(12_345_678_901, "12345.7 M")]
+    public void Markdown_TokensOfAnyCount_AreNeverNone(long tokens, string shown)
+    {
+        var summary = StudySummary.Of(Results.Definition, [Results.Cell(new(StudyPart.Main, "plain", "2m", 0), 3, tokens), Results.Cell(new(StudyPart.Ablation, "modern", "2m", 0, Without: "muon"), 3, tokens)], []);
+        Assert.Equal(2, StudyTable.Markdown(summary).Split($"| {shown} | 100 |").Length - 1);
+    }
+
+    [Fact]
+    public void Markdown_LadderBeyondADay_CallsNothingAnExtrapolation()
+    {
+        (string Budget, double Hours)[] budgets = [("6h", 6), ("12h", 12), ("24h", 24), ("48h", 48)];
+        var study = Results.Definition with { Budgets = [.. budgets.Select(budget => budget.Budget)] };
+        string Table(Func<double, double> loss) => StudyTable.Markdown(StudySummary.Of(study, [.. budgets.Select(budget => Results.Of("plain", budget.Budget, 0, loss(budget.Hours * 3600)))], []));
+        string falling = Table(seconds => 1.5 + (6.3 * Math.Pow(seconds, -0.44)));
+        Assert.Contains("| 1.54 (within the ladder) |", falling, StringComparison.Ordinal);
+        Assert.DoesNotContain("extrapolation", falling, StringComparison.Ordinal);
+        Assert.Contains("| 1.600 - 6.3 t^-0.440, t in s |", Table(seconds => 1.6 - (6.3 * Math.Pow(seconds, -0.44))), StringComparison.Ordinal); // a loss that rises
+    }
+
+    [Fact]
+    public void Of_LadderThatDoesNotLevelOff_IsNotExtrapolated()
+    {
+        (string Budget, double Loss)[] ladder = [("1m", 6), ("2m", 4.5), ("4m", 3), ("8m", 1.5)];
+        var study = Results.Definition with { Budgets = [.. ladder.Select(point => point.Budget)] };
+        var summary = StudySummary.Of(study, [.. ladder.Select(point => Results.Of("plain", point.Budget, 0, point.Loss))], []);
+        Assert.Null(summary.Ladders.Single().At24Hours); // no model has a loss below zero
+        Assert.Contains("which falls for ever and is not extrapolated", StudyTable.Markdown(summary), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_GlueThatIsNotDone_IsSaid()
+    {
+        var study = Results.Definition with { Glue = Results.Definition.Glue! with { PretrainingSeeds = [0] } };
+        Assert.DoesNotContain(StudySummary.Of(study, Cells, Glue).Notes, note => note.StartsWith("GLUE is not finished", StringComparison.Ordinal));
+        var part = StudySummary.Of(study, Cells, [.. Glue.Where(result => result.Seed == 0 || (result.Cell.Variant == "plain" && result.Seed == 1))]);
+        Assert.Contains("GLUE is not finished: 6 of 12 fine-tunings are done, so medians may be over other numbers of seeds.", part.Notes);
+        Assert.DoesNotContain(StudySummary.Of(study, Cells, []).Notes, note => note.StartsWith("GLUE is not finished", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Of_CorporaDevicesOrTracksThatDiffer_AreSaid()
     {

@@ -1,11 +1,10 @@
 using System.Text.Json.Nodes;
 using CramGrains.Model.Evaluation;
-using CramGrains.Model.Recipes;
 using CramGrains.Silo.Commands;
 
 namespace CramGrains.Silo.Tests.Commands;
 
-/// <summary>The commands that need no cluster, on one tiny run: pretrain, glue, predict, schedules.</summary>
+/// <summary>The commands that need no cluster, on one tiny run: pretrain, glue, schedules, estimate.</summary>
 [Collection(nameof(ConsoleCollection))]
 public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
 {
@@ -32,6 +31,17 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
         Assert.Equal(0, again.Code);
         Assert.Contains("went on from", again.Error, StringComparison.Ordinal);
         Assert.Equal(trained.Pretraining.Json.GetProperty("optimizer_steps").GetInt64(), again.Json.GetProperty("optimizer_steps").GetInt64());
+    }
+
+    [Fact]
+    public void Pretrain_LineOfItsMetricsTorn_BeginsTheNextOneAnew()
+    {
+        string run = Path.Combine(_folder, "torn"), metrics = Path.Combine(run, "metrics.jsonl");
+        Assert.Equal(0, trained.Pretrain(run).Code);
+        File.WriteAllText(metrics, File.ReadAllText(metrics)[..^40]);
+        int lines = File.ReadAllLines(metrics).Length;
+        Assert.Equal(0, trained.Pretrain(run).Code);
+        Assert.Equal("Resumed", JsonNode.Parse(File.ReadAllLines(metrics)[lines])!["event"]!.GetValue<string>());
     }
 
     [Fact]
@@ -112,32 +122,13 @@ public sealed class LocalCommandsTests(TrainedRun trained) : IDisposable
     }
 
     [Fact]
-    public void Predict_NothingKept_SaysHowAndFineTunesWhereGlueIsGiven()
+    public void Estimate_SmallModelAndBudget_ShowsNoneOfItsNumbersAsZero()
     {
-        string copy = Path.Combine(_folder, "run");
-        foreach (string file in Directory.EnumerateFiles(trained.Run, "*", SearchOption.AllDirectories).Where(file => !file.Contains("fine-tuned", StringComparison.Ordinal)))
-        {
-            string target = Path.Combine(copy, Path.GetRelativePath(trained.Run, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(file, target);
-        }
-
-        var refused = TrainedRun.Call(PredictCommand.Run, copy, "--task", "cola", "--device", "cpu", "a film");
-        Assert.Equal(2, refused.Code);
-        Assert.Contains("--keep", refused.Error, StringComparison.Ordinal);
-        var answered = TrainedRun.Call(PredictCommand.Run, copy, "--task", "cola", "--device", "cpu", "--glue", trained.Glue, "--json", "a film");
-        Assert.True(answered.Code == 0, answered.Error);
-        Assert.Contains(answered.Json.GetProperty("answer").GetString(), (string[])["0", "1"]);
-
-        string description = Path.Combine(FineTunedFolder.OfRun(copy, GlueTaskName.Cola), FineTunedFolder.DescriptionFile), now = File.ReadAllText(description);
-        var node = JsonNode.Parse(now)!;
-        node["pretrained"] = new string('0', 64); // as if it had been kept before the run trained on
-        File.WriteAllText(description, node.ToJsonString());
-        var outdated = TrainedRun.Call(PredictCommand.Run, copy, "--task", "cola", "--device", "cpu", "a film");
-        Assert.Equal(0, outdated.Code);
-        Assert.Contains("fine-tuned before the run's newest checkpoint", outdated.Error, StringComparison.Ordinal);
-        Assert.Equal(0, TrainedRun.Call(PredictCommand.Run, copy, "--task", "cola", "--device", "cpu", "--glue", trained.Glue, "a film").Code);
-        Assert.Equal(now, File.ReadAllText(description));
+        var outcome = TrainedRun.Call(EstimateCommand.Run, Path.Combine(trained.Run, "recipe.json"), "--tokens-per-second", "50000", "--gpu", "H100");
+        Assert.Equal(0, outcome.Code);
+        Assert.DoesNotMatch(@" 0(\.0*)?( |%|\n)", outcome.Output);
+        Assert.Matches(@"parameters +0\.00\d+ M\n", outcome.Output);
+        Assert.Contains("tokens per second              50,000\n", outcome.Output, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using CramGrains.Silo.Commands;
 using static CramGrains.Silo.Tests.Commands.MiniatureStudy;
 
@@ -28,6 +29,28 @@ public sealed class StudyCommandTests(TrainedRun trained, MiniatureStudy whole) 
         Assert.True(File.Exists(Path.Combine(whole.Out, "curves.svg")));
         // Budgets of tokens are kept to a batch, and the longer one is longer.
         Assert.Equal([1792, 1792, 3840, 3840], Json(whole.Out).GetProperty("cells").EnumerateArray().Where(cell => cell.GetProperty("cell").GetProperty("part").GetString() == "main").Select(cell => cell.GetProperty("tokens").GetInt64()));
+    }
+
+    [Fact]
+    public void Study_WeightsThatAreKept_GetANameOfTheirOwnBeforeTheWholeCheckpointGoes()
+    {
+        // Under the same name there would be a moment without any, and a kill in it would lose the pretraining.
+        whole.Run(trained);
+        string checkpoints = Path.Combine(whole.Out, "cells", "muon", "4ktokens", "seed-0", "checkpoints");
+        string kept = Assert.Single(Directory.GetDirectories(checkpoints));
+        Assert.EndsWith(".epoch-1", kept, StringComparison.Ordinal);
+        Assert.InRange(new FileInfo(Path.Combine(kept, Model.Checkpoints.CheckpointStore.OptimizerFile)).Length, 1, 64);
+
+        // Killed between the two: both are there, and the next call takes the larger away.
+        string before = Path.Combine(checkpoints, Path.GetFileName(kept).Replace(".epoch-1", ".epoch-0", StringComparison.Ordinal));
+        Directory.CreateDirectory(before);
+        foreach (string file in Directory.EnumerateFiles(kept))
+        {
+            File.Copy(file, Path.Combine(before, Path.GetFileName(file)));
+        }
+
+        Assert.Equal(0, Call(whole.Arguments(trained, whole.Out)).Code);
+        Assert.EndsWith(".epoch-2", Assert.Single(Directory.GetDirectories(checkpoints)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -129,6 +152,37 @@ public sealed class StudyCommandTests(TrainedRun trained, MiniatureStudy whole) 
         Assert.Contains("cells/muon/2ktokens/seed-0: was made with recipe ", outcome.Error.Replace('\\', '/'), StringComparison.Ordinal);
         Assert.Contains("training.optimizer.weight_decay: 0.01 there, 0.02 here", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("Delete that folder to do it again", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Study_VariantThatBecomesAnElementTakenAway_StaysInTheTable()
+    {
+        string recipe = Path.GetFullPath(Path.Combine(trained.Run, "recipe.json")), changed = Path.Combine(_folder, "study.json"), output = Path.Combine(_folder, "out");
+        object plain = new { name = "b", recipe };
+        string[] masked = ["training.mask_fraction=0.4"];
+        File.WriteAllText(changed, JsonSerializer.Serialize(new { name = "two", budgets = (string[])["1ktokens"], seeds = (int[])[0], variants = (object[])[plain, new { name = "b-without-mask", recipe, set = masked }] }));
+        Assert.Equal(0, Call(whole.Arguments(trained, output, changed)).Code);
+        File.WriteAllText(changed, JsonSerializer.Serialize(new
+        {
+            name = "one", budgets = (string[])["1ktokens"], seeds = (int[])[0], variants = (object[])[plain], ablate = new { variant = "b", without = (object[])[new { name = "mask", set = masked }] },
+        }));
+        var outcome = Call(whole.Arguments(trained, output, changed));
+        Assert.Equal(0, outcome.Code);
+        Assert.DoesNotContain("Not finished", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("| mask | 1ktokens | 1 |", outcome.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("b-without-mask@", outcome.Error, StringComparison.Ordinal); // nothing is trained again
+    }
+
+    [Fact]
+    public void Study_FineTuningSettingsChanged_IsRefusedByNameWithWhatDiffers()
+    {
+        whole.Run(trained);
+        string changed = Path.Combine(_folder, "study.json");
+        File.WriteAllText(changed, File.ReadAllText(whole.Study).Replace("maximum_train_examples=32", "maximum_train_examples=48", StringComparison.Ordinal));
+        var outcome = Call([.. whole.Arguments(trained, whole.Out, changed)]);
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("/cola-0: was made with settings ", outcome.Error.Replace('\\', '/'), StringComparison.Ordinal);
+        Assert.Contains("(maximum_train_examples: 32 there, 48 here)", outcome.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -32,12 +32,13 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
         var phase = $"fine-tuning {assignment.GlueTask} seed {assignment.Seed}";
         board.Update(status => status with { Phase = WorkerPhase.Running, Message = phase });
         var progress = new DirectProgress<TrainingEvent>(happened => Show(phase, happened));
+        var data = GlueReader.Read(assignment.GlueFolder!, task);
         var (result, tuned) = FineTuner.Train(
-            recipe.FineTuning, recipe.Architecture, checkpoint.State.Weights, encoder, GlueReader.Read(assignment.GlueFolder!, task), assignment.Seed, device, progress,
+            recipe.FineTuning, recipe.Architecture, checkpoint.State.Weights, encoder, data, assignment.Seed, device, progress,
             orders.Stopping, cacheFolder: WorkerRecipe.KernelCache(assignment));
         using (tuned)
         {
-            Keep(recipe, checkpoint.State.Manifest, result, tuned);
+            Keep(recipe, checkpoint.State.Manifest, data, result, tuned);
         }
 
         Finished = true;
@@ -51,10 +52,10 @@ internal sealed class FineTuneJob(WorkerAssignment assignment, WorkerBoard board
     }
 
     /// <summary>Beside the run's checkpoints: the result, for model cards; and where the recipe asks for it, the model of the first seed, for predictions.</summary>
-    private void Keep(Recipe recipe, CheckpointManifest manifest, FineTuningResult result, FineTunedModel tuned)
+    private void Keep(Recipe recipe, CheckpointManifest manifest, GlueData data, FineTuningResult result, FineTunedModel tuned)
     {
         string identity = manifest.Files.First(file => file.Name == CheckpointStore.WeightsFile).Sha256;
-        GlueResultFolder.Write(GlueResultFolder.OfRun(assignment.RunFolder!), identity, recipe.FineTuning, result);
+        GlueResultFolder.Write(GlueResultFolder.OfRun(assignment.RunFolder!), identity, recipe.FineTuning, data, result);
         if (recipe.FineTuning.KeepModels == true && assignment.Seed == recipe.Seed)
         {
             FineTunedFolder.Write(FineTunedFolder.OfRun(assignment.RunFolder!, result.Task), tuned, result, identity);

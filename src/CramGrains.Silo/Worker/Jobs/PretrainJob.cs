@@ -40,7 +40,7 @@ internal sealed class PretrainJob : IWorkerJob
         using var corpus = Corpus.Open(Path.Combine(_assignment.CorporaFolder, _assignment.CorpusDigest), verify: false);
         using var engine = PretrainingEngines.Create(recipe, corpus.Encoder.VocabularySize, device, WorkerRecipe.KernelCache(_assignment), note => _board.Notice(note));
         var store = new CheckpointStore(Path.Combine(_runFolder, "checkpoints"), recipe.Checkpoints.Keep, _assignment.LeaseEpoch);
-        _metrics = new StreamWriter(Path.Combine(_runFolder, "metrics.jsonl"), append: true) { AutoFlush = true };
+        _metrics = MetricsFile.Append(_runFolder);
         _pretrainer = new Pretrainer(recipe, corpus.Training, corpus.HeldOut, engine, store, TimeProvider.System, new DirectProgress<TrainingEvent>(Show), _assignment.CorpusDigest);
         _board.Update(status => status with { Phase = WorkerPhase.Running, Message = $"pretraining on {_assignment.Device} with the {engine.Name} engine" });
 
