@@ -77,7 +77,7 @@ public sealed class AccessTests
         await silo.EndedAsync(Lab.Patience);
 
         Assert.Equal(2, silo.ExitCode);
-        Assert.Contains("192.0.2.7 is not loopback", silo.ReadLog(), StringComparison.Ordinal);
+        Assert.Contains("192.0.2.7 is not loopback", await silo.ReadErrorsAsync(), StringComparison.Ordinal);
     }
 
     private static Task<CramProcess> CramAsync(Lab lab, Dictionary<string, string> environment, params string[] arguments) =>

@@ -80,6 +80,9 @@ internal sealed class SiloProcess(string machine, string home, string settings, 
 
     public string Tail() => File.Exists(Log) ? string.Join('\n', ReadLog().Split('\n').TakeLast(40)) : "(no log)";
 
+    /// <summary>What it said before it took to its log: why it did not start.</summary>
+    public Task<string> ReadErrorsAsync() => _process!.StandardError.ReadToEndAsync();
+
     public string ReadLog()
     {
         using var file = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
