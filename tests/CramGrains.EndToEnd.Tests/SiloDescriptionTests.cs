@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using CramGrains.Client.Connection;
+using CramGrains.EndToEnd.Tests.Harness;
 
 namespace CramGrains.EndToEnd.Tests;
 
@@ -40,10 +42,29 @@ public sealed class SiloDescriptionTests : IDisposable
     public void Metrics_OfAMemberOfACluster_AreWhereItListens(string address, bool https, string expected) =>
         Assert.Equal(expected, new SiloDescription(1, "m", address, 1, 3, "c", "s", default, Https: https).Metrics);
 
+    [Fact]
+    public async Task Down_NowOfAMemberOfACluster_IsRefusedSinceItsRunsAreEverybodys()
+    {
+        using var silo = Process.Start("sleep", "300");
+        try
+        {
+            Describe(DateTimeOffset.UtcNow, null, silo.Id, cluster: "s");
+            var down = await CramProcess.RunAsync(TimeSpan.FromMinutes(2), "down", "--now", "--home", _home);
+            Assert.Equal(2, down.ExitCode);
+            Assert.Contains("would cancel the runs of all its machines", down.Errors, StringComparison.Ordinal);
+            Assert.Contains("cram drain m --now", down.Errors, StringComparison.Ordinal);
+            Assert.False(silo.HasExited);
+        }
+        finally
+        {
+            silo.Kill();
+        }
+    }
+
     private static long OwnTicks() => long.Parse(File.ReadAllText("/proc/self/stat").Split(") ")[^1].Split(' ')[19], System.Globalization.CultureInfo.InvariantCulture);
 
-    private void Describe(DateTimeOffset startedAt, long? ticks) => File.WriteAllText(Path.Combine(_home, "silo.json"), $$"""
-        { "version": 1, "pid": {{Environment.ProcessId}}, "machine": "m", "gateway_address": "127.0.0.1", "gateway_port": 1, "silo_port": 2, "http_port": 3,
-          "cluster_id": "c", "service_id": "s", "started_at": "{{startedAt:O}}"{{(ticks is null ? "" : $", \"start_ticks\": {ticks}")}} }
+    private void Describe(DateTimeOffset startedAt, long? ticks, int? process = null, string cluster = "c") => File.WriteAllText(Path.Combine(_home, "silo.json"), $$"""
+        { "version": 1, "pid": {{process ?? Environment.ProcessId}}, "machine": "m", "gateway_address": "127.0.0.1", "gateway_port": 1, "silo_port": 2, "http_port": 3,
+          "cluster_id": "{{cluster}}", "service_id": "s", "started_at": "{{startedAt:O}}"{{(ticks is null ? "" : $", \"start_ticks\": {ticks}")}} }
         """);
 }

@@ -46,7 +46,7 @@ internal static class SiloCommands
 
     public static Command CreateDown()
     {
-        var now = new Option<bool>("--now") { Description = "Cancel all runs first, so that no worker trains on." };
+        var now = new Option<bool>("--now") { Description = "Cancel all runs first, so that no worker trains on. Not for a member of a cluster, whose runs are everybody's." };
         var command = new ExampleCommand(
             "down", "Stops this machine's silo. Workers train on until their lease runs out, and are taken up by the next `cram up`.",
             ("cram down", "for an upgrade: no step is lost"), ("cram down --now", "cancels what runs"));
@@ -57,6 +57,13 @@ internal static class SiloCommands
             if (SiloDescription.TryRead(home) is not { } silo)
             {
                 return Say(parsed, stopped: false, $"No silo serves {home}.");
+            }
+
+            if (parsed.GetValue(now) && silo.IsMember)
+            {
+                throw new CommandException(
+                    ExitCodes.Usage,
+                    $"The silo of {home} is a member of cluster '{silo.ClusterId}', and --now would cancel the runs of all its machines. Have what runs on this one go on elsewhere (cram drain {silo.Machine} --now) or cancel single runs (cram cancel RUN), then: cram down");
             }
 
             if (parsed.GetValue(now))

@@ -20,6 +20,10 @@ internal sealed record SiloDescription(
     [JsonIgnore]
     public string Metrics => $"{(Https ? "https" : "http")}://{HttpAddress}/metrics";
 
+    /// <summary>Whether it belongs to a cluster that has, or may get, other machines: its cluster's name is then that of its store as well.</summary>
+    [JsonIgnore]
+    public bool IsMember => ClusterId == ServiceId;
+
     /// <summary>The silo that serves a home folder; null when none does, a file left behind by a killed one included.</summary>
     public static SiloDescription? TryRead(string home)
     {
